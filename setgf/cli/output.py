@@ -1,0 +1,91 @@
+"""The one place that prints: results to stdout, errors to stderr with their exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+USAGE_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
+DEBUG_VARIABLE = "SETGF_DEBUG"
+
+
+def say(text: str) -> None:
+    """Print a line of result."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Print a remark that is no result, to stderr."""
+    print(text, file=sys.stderr)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON; NaN and infinities become null."""
+    print(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
+
+
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()
+) -> None:
+    """Print rows under column names; cut to the terminal's width only when there is a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    on_right = set(right)
+    for column in columns:
+        justify = "right" if column in on_right else "left"
+        table.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 1000
+    console = Console(width=width, markup=False, highlight=False)
+    console.print(table)
+
+
+def run_command(command: Callable[[], Any]) -> int:
+    """Run a command; turn what went wrong into one line on stderr and an exit code."""
+    from setgf.errors import SetgfError
+
+    try:
+        command()
+    except SetgfError as error:
+        return _report(error, error.exit_code)
+    except KeyboardInterrupt:
+        note("setgf: interrupted.")
+        return INTERRUPTED_EXIT_CODE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if isinstance(code, int) and type(error).__module__.startswith("db."):
+            return _report(error, code)
+        if isinstance(error, OSError):
+            return _report(error, 1)
+        raise
+    return 0
+
+
+def _report(error: BaseException, code: int) -> int:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    for line in str(error).splitlines() or [type(error).__name__]:
+        note(f"setgf: error: {line}")
+    return code
+
+
+def _finite(value: Any) -> Any:
+    """Return `value` with non-finite floats replaced by None, recursively."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value

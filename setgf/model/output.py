@@ -1,0 +1,25 @@
+"""What a network returns.
+
+Shapes: B batch, D_s width of branch s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from setgf.terms import Branch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOutput:
+    """Scores and features of every branch the network has; fusion is always there."""
+
+    scores: Mapping[Branch, Tensor]
+    """(B,) float32 on the label scale, unbounded, by branch."""
+    features: Mapping[Branch, Tensor] = field(default_factory=dict[Branch, Tensor])
+    """(B, D_s) float32, non-negative: first layer of each head, the label generator's space."""
+    consistency: Tensor | None = None
+    """() float32. Consistency loss of audio and vision with text; None without that part."""

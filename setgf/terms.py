@@ -1,0 +1,51 @@
+"""The words of the field, as values: modalities, branches, splits and data set families."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+MODALITIES: tuple[Modality, ...]
+BRANCHES: tuple[Branch, ...]
+
+
+class Modality(StrEnum):
+    """A source of evidence; always in this order."""
+
+    TEXT = "text"
+    AUDIO = "audio"
+    VISION = "vision"
+
+
+class Branch(StrEnum):
+    """A supervised output: the fusion of all modalities, or one modality alone."""
+
+    FUSION = "fusion"
+    TEXT = "text"
+    AUDIO = "audio"
+    VISION = "vision"
+
+
+class Split(StrEnum):
+    """A part of a data set."""
+
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+
+
+class Dataset(StrEnum):
+    """The family of a data set: decides the label range and the evaluation protocol."""
+
+    MOSI = "mosi"
+    MOSEI = "mosei"
+    SIMS = "sims"
+    SIMSV2 = "simsv2"
+
+    @property
+    def label_limit(self) -> float:
+        """Largest absolute label: 3 on MOSI and MOSEI, 1 on SIMS (`msa.md` 3.1)."""
+        return 3.0 if self in (Dataset.MOSI, Dataset.MOSEI) else 1.0
+
+
+MODALITIES = tuple(Modality)
+BRANCHES = tuple(Branch)
