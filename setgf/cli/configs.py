@@ -1,0 +1,5 @@
+"""Owned by its helper; being written."""
+
+
+def config() -> None:
+    """Being written."""

@@ -1,0 +1,5 @@
+"""Owned by its helper; being written."""
+
+
+def watch() -> None:
+    """Being written."""
