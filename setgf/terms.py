@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-MODALITIES: tuple[Modality, ...]
-BRANCHES: tuple[Branch, ...]
-
 
 class Modality(StrEnum):
     """A source of evidence; always in this order."""

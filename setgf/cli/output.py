@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -85,7 +85,8 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
+        pairs = cast(Mapping[Any, Any], value).items()
+        return {str(name): _finite(entry) for name, entry in pairs}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [_finite(entry) for entry in cast(Sequence[Any], value)]
     return value

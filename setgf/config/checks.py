@@ -1,0 +1,96 @@
+"""Which values a setting may have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+Value = str | int | float | bool | tuple[str, ...]
+
+_AT_LEAST: Mapping[str, float] = {
+    "data.max_frames": 0,
+    "data.max_tokens": 2,
+    "model.width": 1,
+    "model.heads": 1,
+    "model.blocks": 1,
+    "model.fusion_width": 1,
+    "model.text_width": 1,
+    "model.audio_width": 1,
+    "model.vision_width": 1,
+    "model.audio_hidden": 1,
+    "model.vision_hidden": 1,
+    "labels.warmup_epochs": 0,
+    "labels.min_class_size": 1,
+    "labels.max_ratio": 0,
+    "loss.unimodal_weight": 0,
+    "loss.consistency_weight": 0,
+    "optim.weight_decay": 0,
+    "optim.clip_norm": 0,
+    "optim.batch_size": 1,
+    "optim.accumulation_steps": 1,
+    "train.max_epochs": 1,
+    "train.patience": 0,
+    "train.min_delta": 0,
+    "train.threads": 0,
+    "train.checkpoint_seconds": 0,
+    "seed": 0,
+}
+_ABOVE_ZERO = ("optim.lr", "optim.lr_text", "labels.min_offset")
+_SHARES = (
+    "text.dropout",
+    "model.attention_dropout",
+    "model.feedforward_dropout",
+    "model.head_dropout",
+    "optim.warmup_ratio",
+)
+_MODALITIES = ("text", "audio", "vision")
+MONITORED = {
+    "mae": "min",
+    "loss": "min",
+    "corr": "max",
+    "acc2_has0": "max",
+    "acc2_non0": "max",
+    "acc2": "max",
+    "acc3": "max",
+    "acc5": "max",
+    "acc7": "max",
+    "f1": "max",
+    "f1_has0": "max",
+    "f1_non0": "max",
+}
+"""Metrics that can pick the best epoch, and which way is better."""
+
+
+def problems(flat: Mapping[str, Value]) -> Iterator[str]:
+    """Yield one sentence for every setting whose value is not allowed, given all by dotted name."""
+    yield from _number_problems(flat)
+    yield from _name_problems(flat)
+    width, heads = cast(int, flat["model.width"]), cast(int, flat["model.heads"])
+    if heads > 0 and width % heads:
+        yield f"`model.width` must be a multiple of `model.heads` ({heads}), but is {width}."
+
+
+def _number_problems(flat: Mapping[str, Value]) -> Iterator[str]:
+    numbers = cast(Mapping[str, float], flat)
+    for name, low in _AT_LEAST.items():
+        if not low <= numbers[name] < math.inf:
+            yield f"`{name}` must be {low:g} or more, but is {numbers[name]}."
+    for name in _ABOVE_ZERO:
+        if not 0 < numbers[name] < math.inf:
+            yield f"`{name}` must be above 0, but is {numbers[name]}."
+    for name in _SHARES:
+        if not 0 <= numbers[name] <= 1:
+            yield f"`{name}` must be between 0 and 1, but is {numbers[name]}."
+
+
+def _name_problems(flat: Mapping[str, Value]) -> Iterator[str]:
+    for name in ("data.modalities", "loss.tasks"):
+        unknown = [part for part in cast(tuple[str, ...], flat[name]) if part not in _MODALITIES]
+        if unknown:
+            yield f"`{name}` must name text, audio or vision, but names {', '.join(unknown)}."
+    if not flat["data.modalities"]:
+        yield "`data.modalities` must name at least one of text, audio, vision, but is empty."
+    monitor = flat["train.monitor"]
+    if monitor not in MONITORED:
+        yield f"`train.monitor` must be one of {', '.join(MONITORED)}, but is {monitor}."

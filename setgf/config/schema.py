@@ -1,0 +1,238 @@
+"""The frozen settings of one experiment; under every field its sentence (unit, range, meaning)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, cast
+
+from setgf.config.checks import Value, problems
+from setgf.errors import ConfigError
+
+ModelName = Literal["setgf", "self_mm", "text_only"]
+LabelMode = Literal["fixed", "reference", "human", "copy", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Which feature store, and how its frames reach the model."""
+
+    name: str = ""
+    """Name of the feature store (`setgf data list`)."""
+    modalities: tuple[str, ...] = ("text", "audio", "vision")
+    """Modalities the model sees; a missing one has length zero."""
+    normalise: bool = True
+    """Scale audio and vision by the train split's mean and standard deviation, clipped to 5."""
+    max_frames: int = 64
+    """Audio and vision are averaged over consecutive windows to at most this many; 0 keeps all."""
+    max_tokens: int = 50
+    """Word pieces a transcript is cut to, special tokens included; 2 or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextConfig:
+    """The text encoder."""
+
+    encoder: str = "minilm"
+    """`minilm` (the installed package), `tiny` (random, for tests), a folder or a hub name."""
+    finetune: bool = True
+    """Train the encoder; false keeps its weights frozen and its outputs cached."""
+    pooling: Literal["auto", "first", "mean"] = "auto"
+    """One vector a transcript: first token or mean; `auto` is mean for minilm, else first."""
+    dropout: float = 0.1
+    """Dropout on the pooled text vector, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Which network, and its sizes."""
+
+    name: ModelName = "setgf"
+    """`setgf`, or a baseline: `self_mm`, `text_only`."""
+    width: int = 128
+    """Width of SETGF's representations; a multiple of `heads`."""
+    heads: int = 8
+    """Attention heads."""
+    blocks: int = 2
+    """Attention blocks a cross-modal mapping has, 1 or more."""
+    attention_dropout: float = 0.1
+    """Dropout on attention weights, 0 to 1."""
+    feedforward_dropout: float = 0.1
+    """Dropout in feed-forward layers and residuals, 0 to 1."""
+    fusion_width: int = 128
+    """Width of the fusion head's feature (the label generator's space)."""
+    text_width: int = 64
+    """Width of the text head's feature."""
+    audio_width: int = 16
+    """Width of the audio head's feature."""
+    vision_width: int = 32
+    """Width of the vision head's feature."""
+    head_dropout: float = 0.1
+    """Dropout before every head, 0 to 1."""
+    audio_hidden: int = 16
+    """Self-MM only: hidden units of the audio LSTM."""
+    vision_hidden: int = 32
+    """Self-MM only: hidden units of the vision LSTM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AblationConfig:
+    """Parts of SETGF that can be taken out, one at a time (`msa.md` 5.5)."""
+
+    text_guided_fusion: bool = True
+    """False: mean-pooled representations are concatenated, without the fusion module."""
+    text_oriented_attention: bool = True
+    """False: audio and vision do not attend to each other through text."""
+    cross_modal_mappings: bool = True
+    """False: no direct text-audio and text-vision attention."""
+    text_mediation: bool = True
+    """False: audio and vision attend to each other directly, as in MulT."""
+    text_gate: bool = True
+    """False: text does not gate audio and vision before fusion."""
+    null_key: bool = True
+    """False: attention has no learnt key for `nothing there`."""
+    unimodal_representation: bool = True
+    """False: features are only projected and averaged."""
+    temporal_branch: bool = True
+    """False: no recurrent branch in the unimodal representation."""
+    global_branch: bool = True
+    """False: global vector is the plain mean."""
+    integration: bool = True
+    """False: the global vector does not flow back into the sequence."""
+    text_as: Literal["both", "query", "key"] = "both"
+    """Side of text in the cross-modal mappings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelConfig:
+    """How unimodal labels are made (`msa.md` 3.3, 5.4)."""
+
+    mode: LabelMode = "fixed"
+    """`fixed` (guarded), `reference` (Self-MM's, faults included), `human`, `copy` or `none`."""
+    warmup_epochs: int = 1
+    """Epochs in which unimodal labels equal the annotated label (fixed mode)."""
+    exclude_zero: bool = True
+    """Neutral samples belong to no class centre (MMSA); false counts them as positive (Self-MM)."""
+    min_class_size: int = 8
+    """A class centre is moved only with this many members (fixed mode)."""
+    max_ratio: float = 2.0
+    """Largest ratio of unimodal to multimodal distance offset (fixed mode)."""
+    min_offset: float = 0.05
+    """Smallest absolute multimodal distance offset to divide by (fixed mode)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """The joint loss of the four tasks."""
+
+    tasks: tuple[str, ...] = ("text", "audio", "vision")
+    """Unimodal tasks trained beside fusion."""
+    unimodal_weight: float = 1.0
+    """Weight of the unimodal losses, 0 or more."""
+    consistency_weight: float = 0.05
+    """Weight of the consistency of audio and vision with text, 0 or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimConfig:
+    """The optimizer and its schedule."""
+
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """`adamw`, or `adam` with coupled weight decay as in the reference."""
+    lr: float = 5e-4
+    """Peak learning rate of everything but the text encoder, above 0."""
+    lr_text: float = 5e-5
+    """Peak learning rate of the text encoder, above 0."""
+    weight_decay: float = 0.01
+    """Weight decay; none on biases, norms and heads."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Course of the learning rate after warm-up."""
+    warmup_ratio: float = 0.1
+    """Share of all steps in which the learning rate rises, 0 to 1."""
+    clip_norm: float = 1.0
+    """Largest gradient norm; 0 does not clip."""
+    batch_size: int = 32
+    """Samples a micro-batch."""
+    accumulation_steps: int = 1
+    """Micro-batches an optimizer step; their mean gradient, partial groups included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """How long to train, on what, and what picks the best epoch."""
+
+    max_epochs: int = 30
+    """Passes over the train split at most, 1 or more."""
+    patience: int = 8
+    """Epochs without a better validation metric before stopping; 0 never stops early."""
+    monitor: str = "mae"
+    """Validation metric that picks the best epoch; its direction is known."""
+    min_delta: float = 1e-6
+    """Smallest change of the monitored metric that counts as better."""
+    device: str = "auto"
+    """`auto` (first GPU the worker grants, else CPU), `cpu` or `cuda`."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Number format of matrix products."""
+    threads: int = 0
+    """CPU threads; 0 uses what the worker grants. CPU results repeat only at one count."""
+    group_by_length: bool = True
+    """Batches hold samples of similar length (deterministic)."""
+    checkpoint_seconds: float = 60.0
+    """Longest time between checkpoints of a running epoch; one is always written at its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentConfig:
+    """One experiment: all settings and the seed."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    ablation: AblationConfig = field(default_factory=AblationConfig)
+    labels: LabelConfig = field(default_factory=LabelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    seed: int = 1111
+    """The one number all random sources start from."""
+
+    def __post_init__(self) -> None:
+        found = list(problems(self.flatten()))
+        if found:
+            raise ConfigError("\n".join(found))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain nested data, ready for JSON."""
+        return cast(dict[str, Any], json.loads(json.dumps(asdict(self))))
+
+    def flatten(self) -> dict[str, Value]:
+        """Return every setting by its dotted name, in order."""
+        return dict(_walk(self, ""))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the whole config: equal fingerprint, equal experiment (12 hex digits)."""
+        return _hash(self.to_dict())
+
+    @property
+    def variant(self) -> str:
+        """Hash of the config without its seed: what seeds of one experiment share."""
+        plain = self.to_dict()
+        del plain["seed"]
+        return _hash(plain)
+
+
+def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Value]]:
+    for entry in fields(section):
+        value = getattr(section, entry.name)
+        if hasattr(value, "__dataclass_fields__"):
+            yield from _walk(value, f"{prefix}{entry.name}.")
+        else:
+            yield f"{prefix}{entry.name}", value
+
+
+def _hash(plain: Mapping[str, Any]) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

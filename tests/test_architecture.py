@@ -1,0 +1,43 @@
+"""Rules of the tree that no linter has: sizes, one writer a table, nothing left of a machine."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(p for top in ("setgf", "tui", "db") for p in (ROOT / top).rglob("*.py"))
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 50
+
+
+def _name(path):
+    return str(path.relative_to(ROOT))
+
+
+def test_there_are_sources():
+    assert len(SOURCES) > 50
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_files_and_functions_stay_short(path):
+    text = path.read_text(encoding="utf-8")
+    functions = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno > MAX_FUNCTION_LINES]
+
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+    if "migrations" not in path.parts:
+        assert not long
+
+
+def test_no_file_names_this_machine_or_a_registry():
+    words = ("/wo" + "rk/", "/ro" + "ot/", "pypi" + ".org", "python" + "hosted", "deb" + ".debian")
+    pattern = re.compile("|".join(map(re.escape, words)))
+    files = [*SOURCES, *(ROOT / "tests").rglob("*.py"), ROOT / "pyproject.toml", ROOT / "README.md"]
+
+    assert [_name(p) for p in files if pattern.search(p.read_text(encoding="utf-8"))] == []
