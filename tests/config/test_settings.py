@@ -18,7 +18,7 @@ from setgf.config import (
     preset_names,
     setting_names,
 )
-from setgf.errors import ConfigError, UnknownSettingError
+from setgf.errors import ConfigError
 from setgf.terms import Dataset
 
 
@@ -33,7 +33,7 @@ def test_an_ambiguous_bare_name_is_refused_with_both_meanings():
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name():
-    with pytest.raises(UnknownSettingError, match=r"Did you mean `optim\.clip_norm`\?"):
+    with pytest.raises(ConfigError, match=r"Did you mean `optim\.clip_norm`\?"):
         override(ExperimentConfig(), {"optim.clip_nrm": 1})
 
 
@@ -103,7 +103,7 @@ def test_every_preset_builds(preset):
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(ConfigError, match="Known presets: .*mosi"):
+    with pytest.raises(ConfigError, match=r"Known presets: .*mosi"):
         build_config(dataset=Dataset.MOSI, preset="mosii", settings={})
 
 
@@ -125,7 +125,7 @@ def test_seeds_are_numbers_lists_and_ranges(text, seeds):
 
 @pytest.mark.parametrize("text", ["", "a", "3-1", "1,1", "1-"])
 def test_seeds_that_are_none_are_refused(text):
-    with pytest.raises(ConfigError, match="[Ss]eed"):
+    with pytest.raises(ConfigError, match=r"[Ss]eed"):
         parse_seeds(text)
 
 
