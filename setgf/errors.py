@@ -5,6 +5,7 @@
         UnknownSettingError       2
       DataError                   3   a feature file or store
         UnsafePickleError         3
+        MetricError               3   predictions or labels that can't be scored
       EncoderError                3   the text encoder's folder or weights
       CheckpointError             1
       TrainingError               1
@@ -56,6 +57,10 @@ class DataError(SetgfError):
 
 class UnsafePickleError(DataError):
     """A pickle asks for something else than plain data; it was refused before anything ran."""
+
+
+class MetricError(DataError):
+    """Predictions or labels that can't be scored."""
 
 
 class EncoderError(SetgfError):
