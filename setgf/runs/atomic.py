@@ -1,0 +1,72 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from setgf.errors import RunFolderError
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text`: temporary file, fsync, rename, fsync of the folder.
+
+    Raises:
+        RunFolderError: the disk is full or the folder can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise explain(error, path) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new files of a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace `path` by a JSON object, atomically."""
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        RunFolderError: the file is missing, can't be read or is no JSON object.
+    """
+    try:
+        value: object = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise explain(error, path) from error
+    except ValueError as error:
+        raise RunFolderError(f"{path} must be JSON, but can't be parsed: {error}.") from error
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{path} must hold a JSON object, but holds {type(value).__name__}.")
+    return cast(dict[str, Any], value)
+
+
+def explain(error: OSError, path: Path) -> RunFolderError:
+    """Return the error of ours for an error of the operating system at `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunFolderError(
+            f"The disk is full: {path} can't be written. Free some space; "
+            "what was stored until now is safe."
+        )
+    return RunFolderError(f"{path} can't be read or written: {error.strerror or error}.")
