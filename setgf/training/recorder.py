@@ -39,7 +39,7 @@ class Recorder(Protocol):
         ...
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Store that something happened (plain JSON data); see `setgf.runs.folder` for the kinds."""
+        """Store that something happened (plain JSON data); kinds in `setgf.runs.folder`."""
         ...
 
     def save_predictions(self, split: Split, rows: Sequence[SamplePrediction]) -> None:

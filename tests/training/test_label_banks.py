@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from setgf.config import LabelConfig
+from setgf.data.batch import BatchLabels
+from setgf.errors import ConfigError
+from setgf.terms import MODALITIES, Branch, Modality
+from setgf.training.labels import LabelGenerator, build_labels
+
+GOLDEN = Path(os.environ.get("SETGF_GOLDEN", Path(__file__).parent.parent / "golden"))
+LETTERS = {Branch.FUSION: "M", Branch.TEXT: "T", Branch.AUDIO: "A", Branch.VISION: "V"}
+CASES = json.loads((GOLDEN / "unimodal_labels.json").read_text())
+
+
+def make(mode: str, annotated: torch.Tensor, limit: float = 3.0, **settings) -> LabelGenerator:
+    config = replace(LabelConfig(mode=mode), **settings)
+    return build_labels(
+        config, tasks=MODALITIES, annotated=annotated, label_limit=limit, has_human_labels=False
+    )
+
+
+def features(num: int, *, seed: int = 0) -> dict[Branch, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    widths = {Branch.FUSION: 12, Branch.TEXT: 8, Branch.AUDIO: 5, Branch.VISION: 6}
+    return {b: torch.rand((num, width), generator=generator) for b, width in widths.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"seed{case['seed']}")
+def test_reference_mode_repeats_every_label_and_weight_of_the_public_implementation(case):
+    arrays = np.load(GOLDEN / "unimodal_labels.npz")
+    seed = case["seed"]
+    annotated = torch.from_numpy(arrays[f"{seed}/label"])
+    generator = make("reference", annotated, case["H"], exclude_zero=case["exclude_zero"])
+
+    for step, epoch in enumerate(case["step_epochs"]):
+        at = f"{seed}/{step}"
+        index = torch.from_numpy(arrays[f"{at}/index"])
+        batch = {b: torch.from_numpy(arrays[f"{at}/feature_{x}"]) for b, x in LETTERS.items()}
+        before = generator.targets(epoch, index, BatchLabels(fusion=annotated[index]))
+        generator.after_batch(epoch, index, batch)
+
+        state = generator.state_dict()
+        for task in MODALITIES:
+            expected = arrays[f"{at}/weight_before_{task}"]
+            np.testing.assert_allclose(before[task].weight.numpy(), expected, atol=1e-5, rtol=0)
+            after = arrays[f"{at}/label_after_{task}"]
+            np.testing.assert_allclose(state[f"labels.{task}"].numpy(), after, atol=1e-5, rtol=0)
+
+
+def test_fixed_labels_equal_the_annotation_with_weight_one_during_warmup():
+    annotated = torch.linspace(-3, 3, 24)
+    generator = make("fixed", annotated, warmup_epochs=2)
+    index = torch.arange(5)
+    labels = BatchLabels(fusion=annotated[index])
+
+    assert not generator.wants_pass(1)
+    assert generator.wants_pass(2)
+    for epoch in (1, 2):
+        targets = generator.targets(epoch, index, labels)
+        for target in targets.values():
+            assert torch.equal(target.label, annotated[index])
+            assert torch.equal(target.weight, torch.ones(5))
+
+
+def test_fixed_labels_move_after_the_warmup_and_stay_in_the_range_of_the_data():
+    annotated = torch.linspace(-1, 1, 40)
+    generator = make("fixed", annotated, 1.0)
+    separated = features(40)
+    separated[Branch.TEXT] = separated[Branch.TEXT] + 5 * annotated[:, None]
+
+    for epoch in (1, 2, 3):
+        generator.after_epoch(epoch, separated)
+
+    index = torch.arange(40)
+    targets = generator.targets(4, index, BatchLabels(fusion=annotated))
+    for target in targets.values():
+        assert not torch.equal(target.label, annotated)
+        assert target.label.abs().max() <= 1.0
+        assert target.weight.mean().item() == pytest.approx(1.0)
+
+
+def test_fixed_labels_follow_the_formula_by_hand():
+    annotated = torch.cat([torch.full((8,), -1.0), torch.full((8,), 2.0)])
+    generator = make("fixed", annotated)
+    line = torch.cat([torch.full((8, 1), -1.0), torch.full((8, 1), 1.0)])
+    text = line.clone()
+    text[8] = 0.0  # text sees the first positive sample in the middle; its centre moves to 7/8
+    bank = dict.fromkeys(Branch, line) | {Branch.TEXT: text}
+
+    generator.after_epoch(1, bank)
+
+    delta_fusion = (2.0 - 0.0) / 1e-8
+    delta_text = (1.0 - 7 / 8) / (7 / 8)
+    ratio = min(max(delta_text / delta_fusion, 0.0), 2.0)
+    new = max(-3.0, 0.5 * ratio * 2.0 + 0.5 * (2.0 + delta_text - delta_fusion))
+    expected = 1 / 3 * 2.0 + 2 / 3 * new
+    assert generator.state_dict()["labels.text"][8].item() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "reference"])
+@pytest.mark.parametrize(
+    "annotated",
+    [torch.full((12,), 1.5), torch.full((12,), -0.2), torch.zeros(12), torch.tensor([2.0])],
+    ids=["all positive", "all negative", "all zero", "one sample"],
+)
+@pytest.mark.parametrize("dead", [False, True], ids=["features", "dead features"])
+def test_labels_stay_finite_when_a_class_is_empty(mode, annotated, dead):
+    generator = make(mode, annotated)
+    index = torch.arange(len(annotated))
+    for epoch in (1, 2, 3):
+        bank = features(len(annotated), seed=epoch)
+        if dead:
+            bank = {branch: torch.zeros_like(value) for branch, value in bank.items()}
+        for row in index:
+            generator.after_batch(epoch, row[None], {b: v[row][None] for b, v in bank.items()})
+        generator.after_epoch(epoch, bank)
+
+    targets = generator.targets(4, index, BatchLabels(fusion=annotated))
+    for target in targets.values():
+        assert torch.isfinite(target.label).all()
+        assert torch.isfinite(target.weight).all()
+
+
+def test_fixed_labels_stay_the_annotation_while_a_class_is_too_small():
+    annotated = torch.cat([torch.full((7,), -1.0), torch.full((20,), 1.0)])
+    generator = make("fixed", annotated)
+
+    generator.after_epoch(1, features(27))
+
+    for task in MODALITIES:
+        assert torch.equal(generator.state_dict()[f"labels.{task}"], annotated)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "reference"])
+def test_a_generator_goes_on_from_its_state_as_if_nothing_had_happened(mode):
+    annotated = torch.linspace(-3, 3, 30)
+
+    def advance(generator: LabelGenerator, epoch: int) -> None:
+        bank = features(30, seed=epoch)
+        for index in torch.randperm(30, generator=torch.Generator().manual_seed(epoch)).split(7):
+            generator.after_batch(epoch, index, {b: v[index] for b, v in bank.items()})
+        generator.after_epoch(epoch, bank)
+        generator.describe()
+
+    straight, first, second = (make(mode, annotated) for _ in range(3))
+    for epoch in (1, 2, 3, 4):
+        advance(straight, epoch)
+    for epoch in (1, 2):
+        advance(first, epoch)
+    second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
+    for epoch in (3, 4):
+        advance(second, epoch)
+
+    expected, found = straight.state_dict(), second.state_dict()
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+
+
+def test_labels_describe_their_distance_to_the_annotation():
+    annotated = torch.linspace(-3, 3, 30)
+    generator = make("fixed", annotated)
+    assert generator.describe()["labels.text.mean_shift"] == 0.0
+
+    generator.after_epoch(1, features(30))
+    values = generator.describe()
+
+    assert values["labels.audio.mean_shift"] > 0
+    assert values["labels.audio.mean_change"] == values["labels.audio.mean_shift"]
+    assert -1 <= values["labels.vision.correlation"] <= 1
+
+
+def test_copied_labels_are_the_annotation_and_none_has_no_task():
+    annotated = torch.linspace(-3, 3, 6)
+    labels = BatchLabels(fusion=annotated)
+    index = torch.arange(6)
+
+    copied = make("copy", annotated).targets(9, index, labels)
+
+    assert set(copied) == set(MODALITIES)
+    assert torch.equal(copied[Modality.AUDIO].label, annotated)
+    assert not make("none", annotated).targets(9, index, labels)
+
+
+def test_human_labels_are_taken_from_the_data():
+    annotated = torch.tensor([0.5, -0.5])
+    labels = BatchLabels(
+        fusion=annotated,
+        text=torch.tensor([1.0, 0.0]),
+        audio=torch.tensor([0.0, -1.0]),
+        vision=torch.tensor([0.2, 0.4]),
+    )
+    generator = build_labels(
+        LabelConfig(mode="human"),
+        tasks=MODALITIES,
+        annotated=annotated,
+        label_limit=1.0,
+        has_human_labels=True,
+    )
+
+    targets = generator.targets(1, torch.arange(2), labels)
+
+    assert targets[Modality.AUDIO].label.tolist() == [0.0, -1.0]
+
+
+def test_human_mode_without_human_labels_is_refused():
+    with pytest.raises(ConfigError, match="`labels.mode` is `human`, but the data has no human"):
+        make("human", torch.zeros(3))
