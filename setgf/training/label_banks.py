@@ -17,15 +17,14 @@ import torch
 from torch import Tensor
 
 from setgf.config import LabelConfig
-from setgf.data.batch import BatchLabels
 from setgf.terms import Branch, Modality
-from setgf.training.labels import LabelGenerator, Target
+from setgf.training.labels import LabelGenerator, Samples, Target
 
 EPSILON = 1e-8
 """Added to distances and ratios by the reference."""
 
 BASE_WEIGHT = 0.5
-"""Weight of a sample whose unimodal label equals the annotated one, before normalisation (fixed)."""
+"""Weight where unimodal and annotated label are equal, before normalisation (fixed mode)."""
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ class Centres:
 
 
 class BankLabels(LabelGenerator):
-    """What both generators with centres share: labels by row, centres by branch, and their state."""
+    """What both generators with centres share: labels by row, centres by branch, their state."""
 
     def __init__(
         self, tasks: Sequence[Modality], config: LabelConfig, annotated: Tensor, limit: float
@@ -136,21 +135,21 @@ class ReferenceLabels(BankLabels):
         super().__init__(tasks, config, annotated, limit)
         self.banks: dict[Branch, Tensor] = {}
 
-    def targets(self, epoch: int, index: Tensor, labels: BatchLabels) -> Mapping[Modality, Target]:
+    def targets(self, samples: Samples) -> Mapping[Modality, Target]:
         """Return the current labels, weighted by tanh|y_s - y_m|."""
         found: dict[Modality, Target] = {}
         for task, held in self.labels.items():
-            label = held[index]
-            found[task] = Target(label, torch.tanh((label - labels.fusion).abs()))
+            label = held[samples.index]
+            found[task] = Target(label, torch.tanh((label - samples.labels.fusion).abs()))
         return found
 
-    def after_batch(self, epoch: int, index: Tensor, features: Mapping[Branch, Tensor]) -> None:
+    def after_batch(self, samples: Samples, features: Mapping[Branch, Tensor]) -> None:
         """Update the batch's labels (from epoch 2), store its features, recompute all centres."""
         self._open_banks(features)
-        if epoch > 1:
-            self._update(epoch, index, features)
+        if samples.epoch > 1:
+            self._update(samples.epoch, samples.index, features)
         for branch in self.branches:
-            self.banks[branch][index] = features[branch]
+            self.banks[branch][samples.index] = features[branch]
         for branch in self.branches:
             groups = self.annotated if branch is Branch.FUSION else self.labels[Modality(branch)]
             self.centres[branch].move(
@@ -202,21 +201,21 @@ class FixedLabels(BankLabels):
     offsets can neither explode nor change sign.
     """
 
-    def targets(self, epoch: int, index: Tensor, labels: BatchLabels) -> Mapping[Modality, Target]:
+    def targets(self, samples: Samples) -> Mapping[Modality, Target]:
         """Return the annotated label with weight 1 in the warm-up, then the generated one."""
+        if samples.epoch <= self.config.warmup_epochs:
+            return super().targets(samples)
         found: dict[Modality, Target] = {}
         for task, held in self.labels.items():
-            if epoch <= self.config.warmup_epochs:
-                found[task] = Target(labels.fusion, torch.ones_like(labels.fusion))
-                continue
-            label = held[index]
-            weight = BASE_WEIGHT + torch.tanh((label - labels.fusion).abs())
+            label = held[samples.index]
+            weight = BASE_WEIGHT + torch.tanh((label - samples.labels.fusion).abs())
             found[task] = Target(label, weight / weight.mean())
         return found
 
-    def wants_pass(self, epoch: int) -> bool:
-        """True from the last epoch of the warm-up on."""
-        return epoch >= self.config.warmup_epochs
+    @property
+    def first_pass(self) -> int | None:
+        """The last epoch of the warm-up."""
+        return max(self.config.warmup_epochs, 1)
 
     def after_epoch(self, epoch: int, features: Mapping[Branch, Tensor]) -> None:
         """Recompute the centres, then move every label towards what they say."""

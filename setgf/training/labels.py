@@ -15,7 +15,6 @@ Shapes: B batch, N samples of the train split, D_s width of the features of bran
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +28,18 @@ from setgf.terms import Branch, Modality
 
 
 @dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples of one micro-batch, as label generators see them."""
+
+    epoch: int
+    """Counted from 1."""
+    index: Tensor
+    """(B,) int64. Rows in the train split."""
+    labels: BatchLabels
+    """Annotated labels."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What one modality is taught about the samples of a batch."""
 
@@ -38,28 +49,27 @@ class Target:
     """(B,) float32, 0 or more."""
 
 
-class LabelGenerator(ABC):
-    """Makes the targets of the unimodal tasks; everything it learns is in its state."""
+class LabelGenerator:
+    """Teaches every task the annotated label (mode `copy`; `none` has no task).
+
+    The other modes change `targets`. Everything a generator learns is in its state.
+    """
 
     def __init__(self, tasks: Sequence[Modality]) -> None:
         self.tasks = tuple(tasks)
 
-    @abstractmethod
-    def targets(self, epoch: int, index: Tensor, labels: BatchLabels) -> Mapping[Modality, Target]:
-        """Return the target of every task.
+    @property
+    def first_pass(self) -> int | None:
+        """Epoch from which on `after_epoch` needs features of the whole split; None: never."""
+        return None
 
-        Args:
-            epoch: counted from 1.
-            index: (B,) int64. Rows in the train split.
-            labels: annotated labels of the same samples.
-        """
+    def targets(self, samples: Samples) -> Mapping[Modality, Target]:
+        """Return the target of every task."""
+        label = samples.labels.fusion
+        return {task: Target(label, torch.ones_like(label)) for task in self.tasks}
 
-    def after_batch(self, epoch: int, index: Tensor, features: Mapping[Branch, Tensor]) -> None:
+    def after_batch(self, samples: Samples, features: Mapping[Branch, Tensor]) -> None:
         """Take the detached features (B, D_s) the batch was just trained with."""
-
-    def wants_pass(self, epoch: int) -> bool:
-        """True when `after_epoch` needs features of the whole train split."""
-        return False
 
     def after_epoch(self, epoch: int, features: Mapping[Branch, Tensor]) -> None:
         """Take features (N, D_s) of the whole train split, all from the weights of this moment."""
@@ -76,34 +86,14 @@ class LabelGenerator(ABC):
         """Go on from `state_dict`."""
 
 
-class NoLabels(LabelGenerator):
-    """No unimodal task."""
-
-    def __init__(self) -> None:
-        super().__init__(())
-
-    def targets(self, epoch: int, index: Tensor, labels: BatchLabels) -> Mapping[Modality, Target]:
-        """Return nothing."""
-        return {}
-
-
-class CopiedLabels(LabelGenerator):
-    """Every modality is taught the annotated label."""
-
-    def targets(self, epoch: int, index: Tensor, labels: BatchLabels) -> Mapping[Modality, Target]:
-        """Return the annotated label with weight 1 for every task."""
-        weight = torch.ones_like(labels.fusion)
-        return {task: Target(labels.fusion, weight) for task in self.tasks}
-
-
 class HumanLabels(LabelGenerator):
     """Every modality is taught what a person heard, saw or read in it alone."""
 
-    def targets(self, epoch: int, index: Tensor, labels: BatchLabels) -> Mapping[Modality, Target]:
+    def targets(self, samples: Samples) -> Mapping[Modality, Target]:
         """Return the human label of every task with weight 1."""
         found: dict[Modality, Target] = {}
         for task in self.tasks:
-            label = getattr(labels, task.value)
+            label = getattr(samples.labels, task.value)
             assert label is not None, "build_labels checked that the data has human labels"
             found[task] = Target(label, torch.ones_like(label))
         return found
@@ -132,9 +122,9 @@ def build_labels(
     from setgf.training.label_banks import FixedLabels, ReferenceLabels
 
     if config.mode == "none" or not tasks:
-        return NoLabels()
+        return LabelGenerator(())
     if config.mode == "copy":
-        return CopiedLabels(tasks)
+        return LabelGenerator(tasks)
     if config.mode == "human":
         if not has_human_labels:
             raise ConfigError(

@@ -9,22 +9,28 @@ import numpy as np
 import pytest
 import torch
 
-from setgf.config import LabelConfig
+from setgf.config import LabelConfig, LabelMode
 from setgf.data.batch import BatchLabels
 from setgf.errors import ConfigError
 from setgf.terms import MODALITIES, Branch, Modality
-from setgf.training.labels import LabelGenerator, build_labels
+from setgf.training.labels import LabelGenerator, Samples, build_labels
 
 GOLDEN = Path(os.environ.get("SETGF_GOLDEN", Path(__file__).parent.parent / "golden"))
 LETTERS = {Branch.FUSION: "M", Branch.TEXT: "T", Branch.AUDIO: "A", Branch.VISION: "V"}
 CASES = json.loads((GOLDEN / "unimodal_labels.json").read_text())
 
 
-def make(mode: str, annotated: torch.Tensor, limit: float = 3.0, **settings) -> LabelGenerator:
+def make(
+    mode: LabelMode, annotated: torch.Tensor, limit: float = 3.0, **settings
+) -> LabelGenerator:
     config = replace(LabelConfig(mode=mode), **settings)
     return build_labels(
         config, tasks=MODALITIES, annotated=annotated, label_limit=limit, has_human_labels=False
     )
+
+
+def at(epoch: int, index: torch.Tensor, annotated: torch.Tensor) -> Samples:
+    return Samples(epoch, index, BatchLabels(fusion=annotated[index]))
 
 
 def features(num: int, *, seed: int = 0) -> dict[Branch, torch.Tensor]:
@@ -44,8 +50,9 @@ def test_reference_mode_repeats_every_label_and_weight_of_the_public_implementat
         at = f"{seed}/{step}"
         index = torch.from_numpy(arrays[f"{at}/index"])
         batch = {b: torch.from_numpy(arrays[f"{at}/feature_{x}"]) for b, x in LETTERS.items()}
-        before = generator.targets(epoch, index, BatchLabels(fusion=annotated[index]))
-        generator.after_batch(epoch, index, batch)
+        samples = Samples(epoch, index, BatchLabels(fusion=annotated[index]))
+        before = generator.targets(samples)
+        generator.after_batch(samples, batch)
 
         state = generator.state_dict()
         for task in MODALITIES:
@@ -61,10 +68,9 @@ def test_fixed_labels_equal_the_annotation_with_weight_one_during_warmup():
     index = torch.arange(5)
     labels = BatchLabels(fusion=annotated[index])
 
-    assert not generator.wants_pass(1)
-    assert generator.wants_pass(2)
+    assert generator.first_pass == 2
     for epoch in (1, 2):
-        targets = generator.targets(epoch, index, labels)
+        targets = generator.targets(Samples(epoch, index, labels))
         for target in targets.values():
             assert torch.equal(target.label, annotated[index])
             assert torch.equal(target.weight, torch.ones(5))
@@ -80,7 +86,7 @@ def test_fixed_labels_move_after_the_warmup_and_stay_in_the_range_of_the_data():
         generator.after_epoch(epoch, separated)
 
     index = torch.arange(40)
-    targets = generator.targets(4, index, BatchLabels(fusion=annotated))
+    targets = generator.targets(Samples(4, index, BatchLabels(fusion=annotated)))
     for target in targets.values():
         assert not torch.equal(target.label, annotated)
         assert target.label.abs().max() <= 1.0
@@ -120,10 +126,12 @@ def test_labels_stay_finite_when_a_class_is_empty(mode, annotated, dead):
         if dead:
             bank = {branch: torch.zeros_like(value) for branch, value in bank.items()}
         for row in index:
-            generator.after_batch(epoch, row[None], {b: v[row][None] for b, v in bank.items()})
+            generator.after_batch(
+                at(epoch, row[None], annotated), {b: v[row][None] for b, v in bank.items()}
+            )
         generator.after_epoch(epoch, bank)
 
-    targets = generator.targets(4, index, BatchLabels(fusion=annotated))
+    targets = generator.targets(Samples(4, index, BatchLabels(fusion=annotated)))
     for target in targets.values():
         assert torch.isfinite(target.label).all()
         assert torch.isfinite(target.weight).all()
@@ -146,7 +154,9 @@ def test_a_generator_goes_on_from_its_state_as_if_nothing_had_happened(mode):
     def advance(generator: LabelGenerator, epoch: int) -> None:
         bank = features(30, seed=epoch)
         for index in torch.randperm(30, generator=torch.Generator().manual_seed(epoch)).split(7):
-            generator.after_batch(epoch, index, {b: v[index] for b, v in bank.items()})
+            generator.after_batch(
+                at(epoch, index, annotated), {b: v[index] for b, v in bank.items()}
+            )
         generator.after_epoch(epoch, bank)
         generator.describe()
 
@@ -183,11 +193,11 @@ def test_copied_labels_are_the_annotation_and_none_has_no_task():
     labels = BatchLabels(fusion=annotated)
     index = torch.arange(6)
 
-    copied = make("copy", annotated).targets(9, index, labels)
+    copied = make("copy", annotated).targets(Samples(9, index, labels))
 
     assert set(copied) == set(MODALITIES)
     assert torch.equal(copied[Modality.AUDIO].label, annotated)
-    assert not make("none", annotated).targets(9, index, labels)
+    assert not make("none", annotated).targets(Samples(9, index, labels))
 
 
 def test_human_labels_are_taken_from_the_data():
@@ -206,11 +216,11 @@ def test_human_labels_are_taken_from_the_data():
         has_human_labels=True,
     )
 
-    targets = generator.targets(1, torch.arange(2), labels)
+    targets = generator.targets(Samples(1, torch.arange(2), labels))
 
     assert targets[Modality.AUDIO].label.tolist() == [0.0, -1.0]
 
 
 def test_human_mode_without_human_labels_is_refused():
-    with pytest.raises(ConfigError, match="`labels.mode` is `human`, but the data has no human"):
+    with pytest.raises(ConfigError, match=r"`labels.mode` is `human`, but the data has no human"):
         make("human", torch.zeros(3))
