@@ -1,0 +1,41 @@
+"""What every network has: a text encoder, and `batch -> ModelOutput`.
+
+Shapes: B batch, W width of the text encoder.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from setgf.data.batch import Batch
+from setgf.model.output import ModelOutput
+from setgf.model.text_encoder import TextEncoder, TextStates
+
+
+class Network(nn.Module, ABC):
+    """A batch in, scores and features of every branch out."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, batch: Batch) -> ModelOutput:
+            """Call `forward`."""
+            ...
+
+    def __init__(self, text_encoder: TextEncoder, *, text_dropout: float) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+        self.text_dropout = nn.Dropout(text_dropout)
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> ModelOutput:
+        """Return scores and features of every branch the network has."""
+
+    def encode_text(self, batch: Batch) -> TextStates:
+        """Return the transcripts' states, with dropout on the pooled vector (B, W)."""
+        states = self.text_encoder(
+            batch.tokens, batch.segments, batch.text_lengths, index=batch.index
+        )
+        return TextStates(hidden=states.hidden, pooled=self.text_dropout(states.pooled))

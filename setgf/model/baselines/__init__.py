@@ -1,0 +1,1 @@
+"""Networks SETGF is compared with, trained by the same harness."""

@@ -1,0 +1,27 @@
+"""Text alone: the row every table needs, as text carries most of the sentiment (`msa.md` 5.6).
+
+Shapes: B batch, W width of the text encoder.
+"""
+
+from __future__ import annotations
+
+from setgf.config import ExperimentConfig
+from setgf.data.batch import Batch
+from setgf.model.base import Network
+from setgf.model.heads import BranchHeads
+from setgf.model.output import ModelOutput
+from setgf.model.text_encoder import TextEncoder
+from setgf.terms import Branch
+
+
+class TextOnlyNetwork(Network):
+    """The pooled text vector and one head; its score is the fusion score."""
+
+    def __init__(self, text_encoder: TextEncoder, config: ExperimentConfig) -> None:
+        super().__init__(text_encoder, text_dropout=config.text.dropout)
+        self.heads = BranchHeads({Branch.FUSION: text_encoder.width}, config.model)
+
+    def forward(self, batch: Batch) -> ModelOutput:
+        """Return the score and the feature of the fusion branch."""
+        scores, features = self.heads({Branch.FUSION: self.encode_text(batch).pooled})
+        return ModelOutput(scores=scores, features=features)

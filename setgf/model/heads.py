@@ -1,0 +1,100 @@
+"""The head of a branch: a vector in, a score and the label generator's feature out.
+
+Shapes: B batch, F input width, D_s feature width of branch s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from setgf.config import ExperimentConfig, ModelConfig
+from setgf.terms import MODALITIES, Branch, Modality
+
+
+class ScoreHead(nn.Module):
+    """Three layers, as in Self-MM (`msa.md` 3.2); the first one's output is the feature."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+            """Call `forward`."""
+            ...
+
+    def __init__(self, in_width: int, width: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.first = nn.Linear(in_width, width)
+        self.second = nn.Linear(width, width)
+        self.third = nn.Linear(width, 1)
+
+    def forward(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Return score (B,) and non-negative feature (B, D_s), both float32, of `vector` (B, F)."""
+        feature = torch.relu(self.first(self.dropout(vector)))  # (B, D_s)
+        score = self.third(torch.relu(self.second(feature)))  # (B, 1)
+        return score.squeeze(-1).float(), feature.float()
+
+
+class BranchHeads(nn.Module):
+    """The heads of all branches a network is trained on; fusion is always there."""
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self, vectors: dict[Branch, Tensor]
+        ) -> tuple[dict[Branch, Tensor], dict[Branch, Tensor]]:
+            """Call `forward`."""
+            ...
+
+    def __init__(self, in_widths: dict[Branch, int], config: ModelConfig) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict(
+            {
+                branch.value: ScoreHead(
+                    in_width, head_width(config, branch), dropout=config.head_dropout
+                )
+                for branch, in_width in in_widths.items()
+            }
+        )
+
+    def forward(
+        self, vectors: dict[Branch, Tensor]
+    ) -> tuple[dict[Branch, Tensor], dict[Branch, Tensor]]:
+        """Return scores and features by branch; vectors of branches without a head are ignored."""
+        scores: dict[Branch, Tensor] = {}
+        features: dict[Branch, Tensor] = {}
+        for name, head in self.heads.items():
+            branch = Branch(name)
+            scores[branch], features[branch] = head(vectors[branch])
+        return scores, features
+
+
+def head_width(config: ModelConfig, branch: Branch) -> int:
+    """Return D_s, the width of a branch's feature."""
+    widths = {
+        Branch.FUSION: config.fusion_width,
+        Branch.TEXT: config.text_width,
+        Branch.AUDIO: config.audio_width,
+        Branch.VISION: config.vision_width,
+    }
+    return widths[branch]
+
+
+def unimodal_tasks(config: ExperimentConfig) -> tuple[Modality, ...]:
+    """Return the modalities that have a head: tasks trained, of modalities that are there."""
+    if config.labels.mode == "none" or config.loss.unimodal_weight == 0:
+        return ()
+    wanted = set(config.loss.tasks) & set(config.data.modalities)
+    return tuple(modality for modality in MODALITIES if modality.value in wanted)
+
+
+def branch_widths(config: ExperimentConfig, widths: dict[Branch, int]) -> dict[Branch, int]:
+    """Return the input widths of the heads that exist, fusion first."""
+    tasks = unimodal_tasks(config)
+    return {
+        branch: width
+        for branch, width in widths.items()
+        if branch is Branch.FUSION or Modality(branch.value) in tasks
+    }

@@ -1,0 +1,236 @@
+"""The text encoder: word pieces in, one state a piece and one vector a transcript out.
+
+Any BERT-like model serves. A frozen encoder never changes, so its states are computed once a sample
+and kept in memory, and its weights are in no checkpoint: they come back from where they came from.
+
+Shapes: B batch, T word pieces of the longest transcript, W width of the encoder.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from setgf.config import TextConfig
+from setgf.data.batch import padding_mask
+from setgf.errors import EncoderError
+from setgf.model.encoder_source import encoder_folder
+from setgf.model.pretrained import load_pretrained, make_tiny
+from setgf.model.sequence import as_sequence, masked_mean
+
+__all__ = ["TextEncoder", "TextStates", "encoder_folder", "load_text_encoder"]
+
+_OFFSET_POSITIONS = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
+"""Position rows these families keep for themselves: the first piece stands after its padding id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextStates:
+    """What an encoder makes of a batch of transcripts."""
+
+    hidden: Tensor
+    """(B, T, W) float32. State of each word piece, zero where padded; 1 <= T."""
+    pooled: Tensor
+    """(B, W) float32. The whole transcript; zero where it has no word piece."""
+
+
+class TextEncoder(nn.Module):
+    """A BERT-like transformer, fine-tuned or frozen, and its pooling."""
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor | None = None
+        ) -> TextStates:
+            """Call `forward`."""
+            ...
+
+    def __init__(
+        self,
+        transformer: nn.Module,
+        *,
+        pooling: Literal["first", "mean"],
+        tokenizer_folder: Path | None,
+    ) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.pooling = pooling
+        self.tokenizer_folder = tokenizer_folder
+        """Where the vocabulary is; None keeps the store's own word pieces."""
+        settings: Any = transformer.config
+        self.width: int = settings.hidden_size
+        """W."""
+        self.num_ids: int = settings.vocab_size
+        self.max_tokens: int = settings.max_position_embeddings - _OFFSET_POSITIONS.get(
+            settings.model_type, 0
+        )
+        names = inspect.signature(transformer.forward).parameters
+        self._takes_segments = "token_type_ids" in names and settings.type_vocab_size > 1
+        self._is_frozen = False
+        self._split: str | None = None
+        self._states: dict[str, dict[int, Tensor]] = {}
+        self.register_state_dict_post_hook(_leave_frozen_out)
+        self.register_load_state_dict_post_hook(_expect_frozen_missing)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether weights stay as they are and no gradient reaches them."""
+        return self._is_frozen
+
+    def freeze(self) -> None:
+        """Keep the weights as they are from now on, without dropout."""
+        self._is_frozen = True
+        self.requires_grad_(False)
+        self.train(False)
+
+    def use_cache(self, split: str | None) -> None:
+        """Keep a frozen encoder's states by split and `batch.index`; None does not."""
+        self._split = split
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on or off; a frozen encoder has none."""
+        return super().train(mode and not self._is_frozen)
+
+    def forward(
+        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor | None = None
+    ) -> TextStates:
+        """Return the states of a batch of transcripts.
+
+        Args:
+            tokens: (B, T) int64. Word piece ids; padding is never read.
+            segments: (B, T) int64. Segment ids.
+            lengths: (B,) int64, on the CPU, 0 <= length <= T.
+            index: (B,) int64. Row of each sample in its split: the key of the cache.
+
+        Raises:
+            EncoderError: a transcript is longer, or an id larger, than the encoder knows.
+        """
+        if not lengths.any():
+            device = next(self.parameters()).device
+            hidden = torch.zeros(*tokens.shape, self.width, device=device)  # (B, T, W)
+        elif not self._is_frozen:
+            hidden = self._encode(tokens, segments, lengths)
+        else:
+            with torch.no_grad():
+                hidden = (
+                    self._encode(tokens, segments, lengths)
+                    if index is None or self._split is None
+                    else self._recall(tokens, segments, lengths, index=index)
+                )
+        sequence = as_sequence(hidden.float(), lengths)
+        pooled = masked_mean(sequence) if self.pooling == "mean" else sequence.states[:, 0]
+        return TextStates(hidden=sequence.states, pooled=pooled)
+
+    def _encode(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> Tensor:
+        """Return states (B, T, W), undefined where padded.
+
+        The one place that runs the transformer: a path without padding replaces only this.
+        """
+        self._check(tokens)
+        # A transcript without a word piece looks at its first padded one; the caller masks it.
+        padding = padding_mask(lengths.clamp(min=1), tokens.shape[1], tokens.device)
+        tokens = tokens.masked_fill(padding, 0)
+        inputs: dict[str, Tensor] = {"input_ids": tokens, "attention_mask": (~padding).long()}
+        if self._takes_segments:
+            inputs["token_type_ids"] = segments
+        return self.transformer(**inputs).last_hidden_state
+
+    def _recall(
+        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor
+    ) -> Tensor:
+        """Return kept states (B, T, W), zero where padded; encode those seen for the first time."""
+        states = self._states.setdefault(self._split or "", {})
+        rows = index.tolist()
+        missing = [place for place, row in enumerate(rows) if row not in states]
+        # On the CPU each sample alone: rounding depends on the company a sample is encoded in, and
+        # a resumed run, which meets the samples in another order, must repeat to the bit.
+        alone = tokens.device.type == "cpu"
+        for places in [[place] for place in missing] if alone else filter(None, [missing]):
+            found = lengths[places]
+            steps = max(int(found.max()), 1)
+            fresh = self._encode(tokens[places, :steps], segments[places, :steps], found)
+            for place, length, hidden in zip(places, found.tolist(), fresh, strict=True):
+                states[rows[place]] = hidden[:length].clone()  # (length, W)
+        return pad_sequence([states[row] for row in rows], batch_first=True)  # (B, T, W)
+
+    def _check(self, tokens: Tensor) -> None:
+        if tokens.shape[1] > self.max_tokens:
+            raise EncoderError(
+                f"A transcript has {tokens.shape[1]} word pieces, but the text encoder reads at "
+                f"most {self.max_tokens}. Lower `data.max_tokens`."
+            )
+        # Only where it costs nothing: on a GPU the host would wait for the device here.
+        if tokens.device.type == "cpu" and int(tokens.max()) >= self.num_ids:
+            raise EncoderError(
+                f"A word piece has id {int(tokens.max())}, but the text encoder knows "
+                f"{self.num_ids}. The data are tokenised for another vocabulary: choose a text "
+                "encoder of the data's language."
+            )
+
+
+class TinyEncoder(TextEncoder):
+    """The random encoder for tests: any word piece id goes, folded into its small vocabulary."""
+
+    def _check(self, tokens: Tensor) -> None:
+        """Accept any id."""
+
+    def _encode(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> Tensor:
+        return super()._encode(tokens % self.num_ids, segments, lengths)
+
+
+def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
+    """Return the encoder of the settings; torch's random state is left as it was.
+
+    Args:
+        config: which encoder, how it pools, whether it is trained.
+        seed: decides the weights of `tiny`.
+
+    Raises:
+        EncoderError: it can't be found, or its files can't be read.
+    """
+    folder = encoder_folder(config.encoder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if folder is None:
+            encoder = TinyEncoder(
+                make_tiny(), pooling=_pooling(config, None), tokenizer_folder=None
+            )
+        else:
+            encoder = TextEncoder(
+                load_pretrained(folder, config.encoder),
+                pooling=_pooling(config, folder),
+                tokenizer_folder=folder,
+            )
+    if not config.finetune:
+        encoder.freeze()
+    return encoder
+
+
+def _pooling(config: TextConfig, folder: Path | None) -> Literal["first", "mean"]:
+    if config.pooling != "auto":
+        return config.pooling
+    # A sentence encoder names its pooling in this folder; those in use average.
+    is_sentence_encoder = folder is not None and (folder / "1_Pooling").is_dir()
+    return "mean" if is_sentence_encoder else "first"
+
+
+def _leave_frozen_out(
+    module: nn.Module, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]
+) -> None:
+    """Take a frozen encoder's weights out of a state."""
+    if isinstance(module, TextEncoder) and module.is_frozen:
+        for name in [name for name in state if name.startswith(f"{prefix}transformer.")]:
+            del state[name]
+
+
+def _expect_frozen_missing(module: nn.Module, incompatible: Any) -> None:
+    """Accept a state without the frozen encoder's weights."""
+    if isinstance(module, TextEncoder) and module.is_frozen:
+        missing: list[str] = incompatible.missing_keys
+        missing[:] = [name for name in missing if ".transformer." not in f".{name}"]
