@@ -1,0 +1,1 @@
+"""Ways to start an attempt. Here: on this machine."""

@@ -1,0 +1,310 @@
+"""Supervises one attempt: starts the child, passes on a stop, records how it ended.
+
+Run as `python -I -S shim.py RUN_FOLDER ATTEMPT GRACE_SECONDS -- COMMAND...`. Standard library only;
+it knows no database, so a locked or broken one can't end a training run. It
+
+* holds `flock(RUN_FOLDER/live)` while it lives: the kernel frees it at death, so a held lock is
+  proof of life without pids or clocks;
+* leaves when the `attempt` file names another attempt;
+* gives the child a session of its own and SIGKILL at the shim's death, and marks it and all it
+  starts by `SETGF_ATTEMPT` in their environment;
+* writes `proc.json`; at a `stop` file or SIGTERM sends SIGTERM to the child's group, and SIGKILL
+  after the grace time;
+* ends what the child left behind (subreaper), then writes `exit.json` atomically, in space that was
+  reserved at the start: a full disk can't swallow it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+LOCK_SECONDS = 10.0
+POLL_SECONDS = 0.1
+SWEEP_SECONDS = 5.0
+EXIT_FILE_BYTES = 4096
+CHILD_OOM_SCORE = 300
+"""The kernel, short of memory, ends the child before the shim and the worker."""
+EXIT_USAGE = 64
+EXIT_LOCKED = 75
+"""Another process holds the run."""
+EXIT_FENCED = 76
+"""Another attempt is current, or this one has ended already."""
+EXIT_NO_COMMAND = 127
+MARK_VARIABLE = "SETGF_ATTEMPT"
+_WAKE_SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+
+class Shim:
+    """One attempt from fork to `exit.json`."""
+
+    def __init__(self, run: str, attempt: int, grace_seconds: float, command: list[str]) -> None:
+        self.run = run
+        self.attempt = attempt
+        self.grace_seconds = grace_seconds
+        self.command = command
+        self.folder = os.path.join(run, f"a{attempt}")
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.term_at: float | None = None
+        self.was_killed = False
+        self.started_at = time.time()
+        self.oom_kills = read_oom_kills()
+
+    def main(self) -> int:
+        """Run the attempt; returns the shim's own exit code."""
+        lock = take_lock(os.path.join(self.run, "live"))
+        if lock is None:
+            return EXIT_LOCKED
+        exit_path = os.path.join(self.folder, "exit.json")
+        if read_attempt(self.run) != self.attempt or os.path.exists(exit_path):
+            return EXIT_FENCED
+        signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE_SIGNALS)
+        self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        reserved = os.path.join(self.folder, ".exit.json")
+        handle = reserve(reserved)
+        child = self.start()
+        self.write_proc(child)
+        status = self.wait(child)
+        leftovers = self.sweep(child)
+        text = json.dumps(self.describe_exit(status, leftovers)).ljust(EXIT_FILE_BYTES)
+        os.pwrite(handle, text.encode("ascii"), 0)
+        os.fsync(handle)
+        os.rename(reserved, exit_path)
+        sync_folder(self.folder)
+        return 0
+
+    def start(self) -> int:
+        """Fork and execute the child; returns its pid."""
+        parent = os.getpid()
+        child = os.fork()
+        if child:
+            return child
+        try:
+            self.become_child(parent)
+        except BaseException as error:  # noqa: BLE001 (a forked copy must never return)
+            os.write(2, f"setgf: the child could not start: {error}\n".encode())
+        finally:
+            os._exit(EXIT_NO_COMMAND)
+
+    def become_child(self, parent: int) -> None:
+        """Turn the forked copy into the command."""
+        os.setsid()
+        self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(EXIT_NO_COMMAND)
+        signal.pthread_sigmask(signal.SIG_SETMASK, set())
+        log = os.open(
+            os.path.join(self.folder, "log.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        write_quietly("/proc/self/oom_score_adj", str(CHILD_OOM_SCORE))
+        os.environ[MARK_VARIABLE] = f"{os.path.basename(self.run)}/{self.attempt}"
+        os.execvp(self.command[0], self.command)
+
+    def write_proc(self, child: int) -> None:
+        """Say who runs: what a worker that comes later must know."""
+        shim = os.getpid()
+        write_atomically(
+            os.path.join(self.folder, "proc.json"),
+            {
+                "attempt": self.attempt,
+                "host": os.uname().nodename,
+                "boot_id": read_text("/proc/sys/kernel/random/boot_id").strip(),
+                "shim_pid": shim,
+                "shim_start": start_ticks(shim),
+                "child_pid": child,
+                "child_start": start_ticks(child),
+                "started_at": self.started_at,
+            },
+        )
+
+    def wait(self, child: int) -> int:
+        """Wait for the child's end, reaping what is re-parented meanwhile; returns its status."""
+        while True:
+            ended = reap(child)
+            if ended is not None:
+                return ended
+            got = signal.sigtimedwait(_WAKE_SIGNALS, POLL_SECONDS)
+            asked = got is not None and got.si_signo == signal.SIGTERM
+            self.stop_if_asked(child, asked=asked)
+
+    def stop_if_asked(self, child: int, *, asked: bool) -> None:
+        """SIGTERM once when asked to stop; SIGKILL when the grace time is over."""
+        now = time.monotonic()
+        if self.term_at is None:
+            if asked or os.path.exists(os.path.join(self.folder, "stop")):
+                self.term_at = now
+                signal_group(child, signal.SIGTERM)
+        elif now - self.term_at > self.grace_seconds:
+            self.was_killed = True
+            signal_group(child, signal.SIGKILL)
+
+    def sweep(self, child: int) -> int:
+        """End everything the child left behind; returns how many processes were killed."""
+        signal_group(child, signal.SIGKILL)
+        killed: set[int] = set()
+        deadline = time.monotonic() + SWEEP_SECONDS
+        while time.monotonic() < deadline:
+            reap(0)
+            left = children_of(os.getpid())
+            if not left:
+                break
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            killed.update(left)
+            signal.sigtimedwait(_WAKE_SIGNALS, 0.02)
+        return len(killed)
+
+    def describe_exit(self, status: int, leftovers: int) -> dict[str, object]:
+        """Return what `exit.json` holds."""
+        use = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "attempt": self.attempt,
+            "code": os.waitstatus_to_exitcode(status),
+            "asked_to_stop": self.term_at is not None,
+            "killed_after_grace": self.was_killed,
+            "killed_leftovers": leftovers,
+            "oom_kills": max(0, read_oom_kills() - self.oom_kills),
+            "peak_memory_kib": use.ru_maxrss,
+            "cpu_seconds": round(use.ru_utime + use.ru_stime, 3),
+            "started_at": self.started_at,
+            "ended_at": time.time(),
+        }
+
+
+def take_lock(path: str) -> int | None:
+    """Lock the file for this process; None when another one keeps it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
+        else:
+            return handle
+
+
+def read_attempt(run: str) -> int:
+    """Return the number in the `attempt` file; -1 without one."""
+    try:
+        return int(read_text(os.path.join(run, "attempt")))
+    except (OSError, ValueError):
+        return -1
+
+
+def reserve(path: str) -> int:
+    """Make a file with room for `exit.json` on the disk; returns its handle."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    os.pwrite(handle, b" " * EXIT_FILE_BYTES, 0)
+    os.fsync(handle)
+    return handle
+
+
+def reap(child: int) -> int | None:
+    """Collect all ended processes; returns the status of `child` when it is among them."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if pid == 0:
+            return None
+        if pid == child:
+            return status
+
+
+def signal_group(leader: int, number: int) -> None:
+    """Send a signal to the child's process group; a group that is gone is fine."""
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the pids of a process's children."""
+    found: list[int] = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                fields = read_text(f"/proc/{name}/stat").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent:
+                found.append(int(name))
+    return found
+
+
+def start_ticks(pid: int) -> int:
+    """Return a process's start time in clock ticks since boot."""
+    return int(read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
+
+
+def read_oom_kills() -> int:
+    """Return how many processes the kernel has ended for want of memory since boot."""
+    try:
+        lines = read_text("/proc/vmstat").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def read_text(path: str) -> str:
+    """Return a small file's text."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def write_quietly(path: str, text: str) -> None:
+    """Write to a kernel file; a kernel that refuses is fine."""
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+    except OSError:
+        return
+
+
+def write_atomically(path: str, value: dict[str, object]) -> None:
+    """Replace a file by a JSON object: temporary file, fsync, rename."""
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w", encoding="ascii") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, path)
+
+
+def sync_folder(path: str) -> None:
+    """Make a rename survive a power cut."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def main() -> int:
+    """Read the command line and supervise."""
+    if len(sys.argv) < 6 or sys.argv[4] != "--":
+        sys.stderr.write("usage: shim.py RUN_FOLDER ATTEMPT GRACE_SECONDS -- COMMAND...\n")
+        return EXIT_USAGE
+    if os.getpid() != os.getsid(0):
+        os.setsid()
+    return Shim(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[5:]).main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
