@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 
 from setgf.config import MONITORED
 from setgf.errors import MetricError
@@ -279,6 +280,7 @@ def scored(draw):
     )
 
 
+@settings(deadline=None)
 @given(scored())
 def test_metrics_stay_within_their_bounds(case):
     for name, value in score(*case).items():
@@ -286,6 +288,7 @@ def test_metrics_stay_within_their_bounds(case):
         assert math.isnan(value) or low <= value <= high
 
 
+@settings(deadline=None)
 @given(scored(), st.randoms(use_true_random=False))
 def test_the_order_of_samples_does_not_matter(case, random):
     dataset, predictions, labels = case
@@ -297,6 +300,7 @@ def test_the_order_of_samples_does_not_matter(case, random):
     )
 
 
+@settings(deadline=None)
 @given(scored())
 def test_labels_predict_themselves_perfectly(case):
     dataset, _, labels = case
@@ -307,16 +311,16 @@ def test_labels_predict_themselves_perfectly(case):
     assert all(math.isnan(value) or value == pytest.approx(1) for value in scores.values())
 
 
+@settings(deadline=None)
 @given(scored())
 def test_metrics_agree_with_a_plain_version(case):
     assert score(*case) == pytest.approx(plain_score(*case), nan_ok=True, rel=1e-6, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(scored())
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_metrics_agree_with_sklearn(case):
-    from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
-
     dataset, p, y = case
     scores = score(*case)
     if dataset in SIMS_LIKE:
@@ -333,6 +337,7 @@ def test_metrics_agree_with_sklearn(case):
         assert scores["f1_non0"] == pytest.approx(f1_score(truth, predicted, average="weighted"))
 
 
+@settings(deadline=None)
 @given(scored())
 def test_the_confusions_diagonal_is_the_accuracy(case):
     dataset, predictions, labels = case

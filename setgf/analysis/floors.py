@@ -1,0 +1,61 @@
+"""What a predictor reaches that looks at nothing: the floor under every result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from setgf.data.store import FeatureStore
+from setgf.metrics import classify, metric_names, score
+from setgf.terms import Dataset, Split
+
+_CLASSES = {"acc3": 3, "acc5": 5, "acc7": 7}
+"""Every other accuracy and F1 has two classes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorRow:
+    """Test metrics of a predictor that always says the same."""
+
+    name: str
+    dataset: Dataset
+    data_name: str
+    metrics: Mapping[str, float]
+
+
+def floors(store: FeatureStore) -> tuple[FloorRow, ...]:
+    """Return the floors of a store: the train split's median, and its majority class a metric."""
+    dataset = store.manifest.dataset
+    train = np.asarray(store.split(Split.TRAIN).labels)
+    test = np.asarray(store.split(Split.TEST).labels)
+    if not len(train) or not len(test):
+        return ()
+    median = _score_constant(dataset, float(np.median(train)), test)
+    majority = {
+        name: _score_constant(dataset, _majority_value(dataset, name, train), test)[name]
+        for name in metric_names(dataset)
+        if name not in ("mae", "corr")
+    }
+    return tuple(
+        FloorRow(name=name, dataset=dataset, data_name=store.name, metrics=metrics)
+        for name, metrics in (("train median", median), ("train majority", majority))
+    )
+
+
+def _score_constant(
+    dataset: Dataset, value: float, labels: npt.NDArray[np.float32]
+) -> dict[str, float]:
+    return score(dataset, np.full(len(labels), value), labels)
+
+
+def _majority_value(dataset: Dataset, name: str, labels: npt.NDArray[np.float32]) -> float:
+    """Return a label of the class most train samples have, for one metric."""
+    counted = labels[labels != 0] if name.endswith("non0") else labels
+    if not len(counted):
+        return 0.0
+    classes = classify(dataset, _CLASSES.get(name, 2), counted)
+    majority = np.bincount(classes).argmax()
+    return float(np.median(counted[classes == majority]))
