@@ -1,0 +1,1 @@
+"""Pure functions from points to terminal cells; nothing here knows Textual."""

@@ -1,0 +1,1 @@
+"""Widgets get frozen values and answer with messages; none knows the gateway."""
