@@ -62,7 +62,7 @@ def class_counts(dataset: Dataset, labels: Array) -> dict[str, dict[str, int]]:
     """Return how many labels are in every class of every accuracy of the protocol (`msa.md` 2)."""
     if dataset.label_limit < 2:
         return {
-            key: _count(np.searchsorted(np.float32(edges), labels) - len(edges) // 2)
+            key: _count(np.searchsorted(np.array(edges, np.float32), labels) - len(edges) // 2)
             for key, edges in _SIMS_EDGES.items()
         }
     values = labels.astype(np.float64)

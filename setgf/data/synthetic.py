@@ -140,9 +140,7 @@ class _Maker:
         return SplitData(
             ids=ids,
             transcripts=transcripts,
-            labels=self._to_labels(
-                np.sum([SHARES[part] * shares[part] for part in shares], axis=0)
-            ),
+            labels=self._to_labels(np.sum([SHARES[p] * shares[p] for p in shares], axis=0)),
             unimodal_labels=unimodal if chinese else None,
             tokens=None if chinese else _word_pieces(transcripts),
             text_features=None,
@@ -168,14 +166,14 @@ class _Maker:
 class _Source:
     """One modality's frames: raw feature scales, speakers, smooth noise and the planted share."""
 
-    _LEVEL, _COURSE, _SPEAKER, _NOISE = 0.8, 1.2, 0.4, 1.0
+    _LEVEL, _COURSE, _SPEAKER, _NOISE = 1.2, 1.2, 0.3, 0.8
 
     def __init__(self, random: np.random.Generator, width: int, longest: int) -> None:
         self.random, self.width, self.longest = random, width, longest
         self.spread = np.exp(random.uniform(-1.5, 1.5, width))
         self.offset = random.uniform(-2, 2, width) * self.spread
         signs = random.choice([-1.0, 1.0], (2, width))
-        carriers = random.random((2, width)) < max(0.25, 4 / width)
+        carriers = random.random((2, width)) < max(0.4, 4 / width)
         self.level, self.course = signs * carriers
 
     def draw(self, share: Array, speakers: Integers, *, bursts: bool) -> Ragged:
