@@ -1,0 +1,146 @@
+"""Scores of a network on a whole split, and what they are worth.
+
+Shapes: B batch, N samples of the split, D_s width of the features of branch s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from setgf.data.batch import BatchLabels, BatchSource
+from setgf.data.sampler import epoch_order
+from setgf.errors import DivergedError
+from setgf.metrics import score
+from setgf.model.output import ModelOutput
+from setgf.terms import Branch, Dataset, Split
+from setgf.training.recorder import SamplePrediction
+from setgf.training.session import Session, to_device
+
+BATCH_SIZE = 128
+"""Samples of one forward pass without gradients."""
+MAX_NAMED = 8
+"""Sample ids an error names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Scores of every branch on a split, in the order of the store."""
+
+    dataset: Dataset
+    ids: tuple[str, ...]
+    labels: NDArray[np.float32]
+    """(N,)."""
+    scores: Mapping[Branch, NDArray[np.float32]]
+    """(N,) by branch."""
+
+    @property
+    def loss(self) -> float:
+        """Mean absolute error of the fusion score: a mean over samples, not over batches."""
+        errors = self.scores[Branch.FUSION].astype(np.float64) - self.labels
+        return float(np.abs(errors).mean())
+
+    def metrics(self, branch: Branch = Branch.FUSION) -> dict[str, float]:
+        """Return every metric of the data set's protocol for a branch; NaN where undefined."""
+        return dict(score(self.dataset, self.scores[branch], self.labels, sample_ids=self.ids))
+
+    def named_metrics(
+        self, split: Split, *, only: frozenset[str] | None = None
+    ) -> dict[str, float]:
+        """Return metrics by series name: `valid.mae`, `valid.text.mae`.
+
+        Args:
+            split: what was evaluated.
+            only: metrics of the unimodal branches to take; None takes all.
+        """
+        named = {f"{split}.loss": self.loss}
+        for branch in self.scores:
+            prefix = f"{split}." if branch is Branch.FUSION else f"{split}.{branch}."
+            for name, value in self.metrics(branch).items():
+                if branch is Branch.FUSION or only is None or name in only:
+                    named[prefix + name] = value
+        return named
+
+    def predictions(self) -> list[SamplePrediction]:
+        """Return one row a sample."""
+        columns = {branch.value: values.tolist() for branch, values in self.scores.items()}
+        return [
+            SamplePrediction(
+                sample_id=sample_id,
+                label=label,
+                **{name: values[row] for name, values in columns.items()},
+            )
+            for row, (sample_id, label) in enumerate(
+                zip(self.ids, self.labels.tolist(), strict=True)
+            )
+        ]
+
+
+def evaluate(session: Session, source: BatchSource, split: Split) -> Evaluation:
+    """Score a whole split.
+
+    Raises:
+        DivergedError: a score is not finite; names the samples.
+    """
+    scores: dict[Branch, Tensor] = {}
+    labels = torch.zeros(source.size)
+    for index, output, batch_labels in _forward_all(session, source, split):
+        labels[index] = batch_labels.fusion.cpu()
+        for branch, values in output.scores.items():
+            held = scores.setdefault(branch, torch.zeros(source.size, device=values.device))
+            held[index.to(values.device)] = values.float()
+    found = {branch: values.cpu().numpy() for branch, values in scores.items()}
+    for branch, values in found.items():
+        _check_finite(values, branch, split, source.ids)
+    return Evaluation(
+        dataset=Dataset(source.facts.dataset), ids=source.ids, labels=labels.numpy(), scores=found
+    )
+
+
+def collect_features(session: Session, source: BatchSource) -> dict[Branch, Tensor]:
+    """Return the features (N, D_s) of the whole train split by branch, without dropout."""
+    features: dict[Branch, Tensor] = {}
+    for index, output, _ in _forward_all(session, source, Split.TRAIN):
+        for branch, values in output.features.items():
+            shape = (source.size, values.shape[-1])
+            held = features.setdefault(branch, torch.zeros(shape, device=values.device))
+            held[index.to(values.device)] = values.float()
+    return features
+
+
+def name_samples(ids: Sequence[str]) -> str:
+    """Return sample ids for an error: the first ones, and how many more."""
+    named = ", ".join(ids[:MAX_NAMED])
+    return named if len(ids) <= MAX_NAMED else f"{named} and {len(ids) - MAX_NAMED} more"
+
+
+def _forward_all(
+    session: Session, source: BatchSource, split: Split
+) -> Iterator[tuple[Tensor, ModelOutput, BatchLabels]]:
+    """Yield rows (B,), outputs and labels of a split in evaluation mode, short samples together."""
+    order = epoch_order(
+        source.lengths, batch_size=BATCH_SIZE, seed=0, epoch=1, group_by_length=True, shuffle=False
+    )
+    session.network.eval()
+    session.network.text_encoder.use_cache(split.value)
+    with torch.no_grad(), session.precision():
+        for rows in order:
+            batch, labels = to_device(*source.batch(rows), session.device)
+            yield batch.index.cpu(), session.network(batch), labels
+
+
+def _check_finite(
+    values: NDArray[np.float32], branch: Branch, split: Split, ids: tuple[str, ...]
+) -> None:
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise DivergedError(
+            f"The {branch} score of {len(wrong)} of {len(ids)} {split} samples is not finite: "
+            f"{name_samples([ids[row] for row in wrong])}. "
+            "Lower `optim.lr` or `optim.lr_text`, or set `data.normalise=true`."
+        )

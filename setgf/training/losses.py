@@ -1,0 +1,64 @@
+"""The joint loss of the four tasks.
+
+    L = mean|p_f - y| + u * sum over tasks of mean(w_s |p_s - y_s|) + c * consistency
+
+Shapes: B batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from setgf.config import LossConfig
+from setgf.model.output import ModelOutput
+from setgf.terms import Branch, Modality
+from setgf.training.labels import Target
+
+
+@dataclass(frozen=True, slots=True)
+class JointLoss:
+    """The loss and its parts, each () float32 and a mean over the samples of the micro-batch."""
+
+    total: Tensor
+    """What is minimised."""
+    fusion: Tensor
+    """Mean absolute error of the fusion score."""
+    tasks: Mapping[Modality, Tensor]
+    """Weighted absolute error of every unimodal task, before `unimodal_weight`."""
+    consistency: Tensor | None
+    """Before `consistency_weight`; None where the network has none."""
+
+    def parts(self) -> dict[str, Tensor]:
+        """Return everything by series name; `train.loss` is fusion's, as `valid.loss` is."""
+        named = {"train.loss": self.fusion, "train.joint_loss": self.total}
+        named.update({f"train.{task}.loss": loss for task, loss in self.tasks.items()})
+        if self.consistency is not None:
+            named["train.consistency"] = self.consistency
+        return named
+
+
+def joint_loss(
+    output: ModelOutput, label: Tensor, targets: Mapping[Modality, Target], config: LossConfig
+) -> JointLoss:
+    """Return the loss of a micro-batch.
+
+    Args:
+        output: scores (B,) by branch; a task without a score is refused by a KeyError.
+        label: (B,) float32. Annotated label.
+        targets: what every unimodal task is taught.
+        config: weights of the parts; a part of weight 0 is computed, logged and not trained.
+    """
+    fusion = (output.scores[Branch.FUSION].float() - label).abs().mean()
+    tasks = {
+        task: (target.weight * (output.scores[Branch(task)].float() - target.label).abs()).mean()
+        for task, target in targets.items()
+    }
+    total = fusion
+    for loss in tasks.values():
+        total = total + config.unimodal_weight * loss
+    if output.consistency is not None:
+        total = total + config.consistency_weight * output.consistency.float()
+    return JointLoss(total, fusion, tasks, output.consistency)

@@ -1,0 +1,116 @@
+"""Everything that changes while a run trains, and its state: what a checkpoint holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from setgf.config import ExperimentConfig
+from setgf.data.batch import Batch, BatchLabels
+from setgf.model.network import Network
+from setgf.training.early_stopping import EarlyStopping
+from setgf.training.labels import LabelGenerator
+from setgf.training.seeding import random_states, restore_random_states
+
+
+@dataclass(slots=True)
+class Position:
+    """How far training has come; always at the border of two optimizer steps."""
+
+    epoch: int = 1
+    """The epoch being trained."""
+    batches: int = 0
+    """Micro-batches of it that are done: where the sampler stands."""
+    step: int = 0
+    """Optimizer steps made."""
+    loss_sum: float = 0.0
+    """Sum of the fusion loss over the epoch's samples so far."""
+    samples: int = 0
+    """Samples of the epoch so far."""
+
+    def next_epoch(self) -> None:
+        """Move to the beginning of the next epoch."""
+        self.epoch, self.batches, self.loss_sum, self.samples = self.epoch + 1, 0, 0.0, 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A run in training."""
+
+    config: ExperimentConfig
+    device: torch.device
+    network: Network
+    optimizer: Optimizer
+    labels: LabelGenerator
+    stopping: EarlyStopping
+    total_steps: int
+    """Optimizer steps of `max_epochs` epochs: the length of the schedule."""
+    threads: int
+    position: Position = field(default_factory=Position)
+
+    @property
+    def is_over(self) -> bool:
+        """True when no epoch is left, or none is worth it."""
+        return self.position.epoch > self.config.train.max_epochs or self.stopping.has_given_up
+
+    def precision(self) -> torch.autocast:
+        """Return the number format of matrix products, as a context."""
+        enabled = self.config.train.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights on the CPU, without those of a frozen encoder."""
+        state = self.network.state_dict()
+        return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything a resume needs, as tensors and plain data."""
+        return {
+            "position": asdict(self.position),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "labels": self.labels.state_dict(),
+            "stopping": self.stopping.state_dict(),
+            "random": random_states(),
+            "threads": self.threads,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.position = Position(**state["position"])
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.labels.load_state_dict(state["labels"])
+        self.stopping.load_state_dict(state["stopping"])
+        restore_random_states(state["random"])
+
+
+def to_device(batch: Batch, labels: BatchLabels, device: torch.device) -> tuple[Batch, BatchLabels]:
+    """Return batch and labels on a device; lengths stay on the CPU, where packing needs them."""
+    if device.type == "cpu":
+        return batch, labels
+
+    def move(value: Tensor) -> Tensor:
+        return value.pin_memory().to(device, non_blocking=True)
+
+    names = ("index", "tokens", "segments", "audio", "vision")
+    moved = replace(batch, **{name: move(getattr(batch, name)) for name in names})
+    unimodal = {name: getattr(labels, name) for name in ("text", "audio", "vision")}
+    present = {name: move(value) for name, value in unimodal.items() if value is not None}
+    return moved, BatchLabels(fusion=move(labels.fusion), **present)
+
+
+def hash_weights(weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names, types, shapes and values, in hex."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        value = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
