@@ -16,10 +16,11 @@
         log.txt           standard output and error of the child
         proc.json         the shim and its child: pid, start time, boot id
         exit.json         how the child ended; written atomically by the shim
-        stop              exists: the attempt is asked to stop
+        stop              exists: the attempt is asked to stop; its text says what it becomes:
+                          `cancel` or `requeue`
 
-Who writes: `setgf queue add` and `setgf train` make the folder; the worker moves `attempt` before
-it starts a shim; the shim writes `live`, `proc.json`, `exit.json`; only the training process
+Who writes: the worker and `setgf train` make the folder; the worker moves `attempt` before it
+starts a shim; the shim writes `live`, `proc.json`, `exit.json`; only the training process
 writes the rest of `a<N>/`, through `FolderRecorder`. Everybody may read at any time.
 
 Kinds of events: `started` {resume_step, ...}, `epoch` {epoch, step, max_epochs, valid, best,

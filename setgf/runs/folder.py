@@ -107,12 +107,19 @@ class AttemptFolder:
         """Predictions of the best epoch on a split."""
         return self.path / f"predictions-{split}.csv"
 
-    def request_stop(self) -> None:
-        """Ask the attempt to checkpoint and leave."""
+    def request_stop(self, aim: str = "") -> None:
+        """Ask the attempt to checkpoint and leave; `aim` says what is to become of it."""
         try:
-            self.stop.touch()
+            self.stop.write_text(aim, encoding="ascii")
         except OSError as error:
             raise explain(error, self.stop) from error
+
+    def stop_aim(self) -> str | None:
+        """Return why the attempt is asked to stop; None when it is not."""
+        try:
+            return self.stop.read_text(encoding="ascii")
+        except OSError:
+            return None
 
     def has_checkpoint(self) -> bool:
         """True when a run can go on from here."""

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from setgf.config import config_from_dict
+from setgf.data.synthetic import synthesise
+from setgf.errors import ConfigError, DataError, EncoderError, UnknownSettingError
+from setgf.home import Home
+from setgf.worker.submit import Request, plan_jobs
+
+
+@pytest.fixture
+def store(home: Path) -> Home:
+    synthesise(Home(home), "small", num_samples=24)
+    return Home(home)
+
+
+def request(**changes) -> Request:
+    settings = {"text.encoder": "tiny"} | changes.pop("settings", {})
+    return Request(data_name="small", settings=settings, **changes)
+
+
+def test_every_model_meets_every_seed(store: Home) -> None:
+    jobs = plan_jobs(store, request(models=("setgf", "text_only"), seeds=(1, 2), gpus=0))
+
+    assert [(job.model, job.seed) for job in jobs] == [
+        ("setgf", 1), ("setgf", 2), ("text_only", 1), ("text_only", 2),
+    ]  # fmt: skip
+    assert len({job.run_id for job in jobs}) == 4
+    assert len({job.fingerprint for job in jobs}) == 4
+    assert len({job.variant for job in jobs}) == 2
+
+
+def test_a_job_carries_its_whole_config(store: Home) -> None:
+    (job,) = plan_jobs(store, request(settings={"max_epochs": "2", "lr": "1e-3"}))
+
+    config = config_from_dict(job.config)
+    assert (config.data.name, config.train.max_epochs, config.optim.lr) == ("small", 2, 1e-3)
+    assert job.max_epochs == 2
+    assert job.settings["optim.lr"] == 1e-3
+    assert job.dataset == "mosi"
+    assert job.name == "setgf small 1111"
+
+
+def refuse(store: Home, error: type[Exception], match: str, **changes) -> None:
+    with pytest.raises(error, match=match):
+        plan_jobs(store, request(**changes))
+
+
+def test_what_a_user_gets_wrong_is_found_before_anything_is_queued(store: Home) -> None:
+    refuse(store, UnknownSettingError, "Did you mean `max_epochs`", settings={"max_epoch": 1})
+    refuse(store, ConfigError, "`train.max_epochs` must be 1 or more", settings={"max_epochs": 0})
+    refuse(store, ConfigError, "No model `mult`. Known models: setgf", models=("mult",))
+    refuse(store, EncoderError, "No text encoder folder", settings={"text.encoder": "/nowhere"})
+    refuse(store, ConfigError, "`train.monitor` is acc2, but mosi", settings={"monitor": "acc2"})
+    refuse(store, ConfigError, "No preset `fast`", preset="fast")
+    refuse(store, ConfigError, "use `--seeds`", settings={"seed": 3})
+    refuse(store, ConfigError, "can't use a GPU", settings={"device": "cpu"}, gpus=1.0)
+    with pytest.raises(DataError, match=r"No feature store named `none`.*`small`"):
+        plan_jobs(store, Request(data_name="none"))
+
+
+def test_a_gpu_is_asked_for_only_where_the_device_allows_one(store: Home) -> None:
+    (cpu,) = plan_jobs(store, request(settings={"device": "cpu"}))
+    (cuda,) = plan_jobs(store, request(settings={"device": "cuda"}))
+
+    assert (cpu.gpus, cuda.gpus) == (0.0, 1.0)
+
+
+def test_planning_loads_no_torch(store: Home) -> None:
+    code = (
+        "import sys\n"
+        "from setgf.home import find_home\n"
+        "from setgf.worker.submit import Request, plan_jobs\n"
+        "plan_jobs(find_home(), Request(data_name='small', settings={'text.encoder': 'tiny'}))\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == "[]"
