@@ -45,6 +45,16 @@ class Row:
     """Each metric's value a seed, in the order of `seeds`; NaN where undefined."""
 
     @property
+    def settings_text(self) -> str:
+        """`name=value` of what tells the row apart; empty where nothing needs to."""
+        return " ".join(f"{name}={value}" for name, value in self.settings.items())
+
+    @property
+    def label(self) -> str:
+        """Model, and what tells the row apart."""
+        return f"{self.model} {self.settings_text}".rstrip()
+
+    @property
     def n(self) -> int:
         """Number of seeds that count."""
         return len(self.seeds)

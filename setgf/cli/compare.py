@@ -1,5 +1,152 @@
-"""Owned by its helper; being written."""
+"""`setgf compare`: models over their seeds, beside the published results."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from setgf.cli.output import make_console, note, say, say_json
+from setgf.terms import Dataset
+
+if TYPE_CHECKING:
+    from db.records import Run
+    from setgf.analysis.comparison import Comparison
+    from setgf.analysis.floors import FloorRow
+
+NOTHING_YET = (
+    "No run{which} has finished yet. Queue some with `setgf queue add --data NAME --model setgf "
+    "--seeds 1111-1115`, then `setgf worker start --drain`."
+)
 
 
-def compare() -> None:
-    """Being written."""
+def compare(
+    dataset: Annotated[Dataset | None, typer.Option(help="Only runs on this data set.")] = None,
+    data: Annotated[str | None, typer.Option(help="Only runs on this feature store.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only runs of this group.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help='Only runs that match a filter, as `model == "setgf"`.')
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric to show; can be given several times.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Model the others' MAE is tested against.")
+    ] = None,
+    published: Annotated[bool, typer.Option(help="Show published results too.")] = True,
+    format: Annotated[  # noqa: A002 - the option's name
+        Literal["table", "json", "csv", "markdown"],
+        typer.Option(help="Rounded for reading, or unrounded data."),
+    ] = "table",
+) -> None:
+    """Compare models: mean and deviation over seeds, floors, and published results."""
+    runs = _find_runs(dataset=dataset, data=data, group=group, where=where)
+    comparisons = list(_compare(runs, dataset=dataset, baseline=baseline, with_published=published))
+    names = metric or []
+    _check_metrics(names, comparisons)
+    if format == "json":
+        say_json([comparison.to_dict() for comparison in comparisons])
+    elif format == "csv":
+        say(_to_csv(comparisons))
+    else:
+        _show(comparisons, names, is_markdown=format == "markdown")
+    if not any(row.n for comparison in comparisons for row in comparison.rows):
+        chosen = any(option is not None for option in (dataset, data, group, where))
+        note(NOTHING_YET.format(which=" like that" if chosen else ""))
+
+
+def _find_runs(
+    *, dataset: Dataset | None, data: str | None, group: str | None, where: str | None
+) -> list[Run]:
+    from db import query
+    from setgf.home import find_home
+
+    with query.open(find_home().database_url) as runs:
+        return [
+            run
+            for run in runs.runs(where=where)
+            if (dataset is None or run.dataset == dataset)
+            and (data is None or run.data_name == data)
+            and (group is None or group in (run.group_name, str(run.group_id)))
+        ]
+
+
+def _compare(
+    runs: Sequence[Run], *, dataset: Dataset | None, baseline: str | None, with_published: bool
+) -> Iterator[Comparison]:
+    """Yield one comparison a data set that has runs, or that was asked for."""
+    from setgf.analysis.comparison import Comparison, differences_to
+    from setgf.analysis.leaderboard import leaderboard
+    from setgf.analysis.published import published
+
+    for each in Dataset:
+        rows = leaderboard(runs, dataset=each)
+        if not rows and each is not dataset:
+            continue
+        yield Comparison(
+            dataset=each,
+            rows=rows,
+            floors=tuple(_floors({row.data_name for row in rows}, each)),
+            published=published(each) if with_published else (),
+            differences=differences_to(rows, baseline) if baseline else {},
+            baseline=baseline,
+        )
+
+
+def _floors(names: set[str], dataset: Dataset) -> Iterator[FloorRow]:
+    """Yield the floors of every store that is still there; without it there is no floor to show."""
+    from setgf.analysis.floors import floors
+    from setgf.data.store import open_store
+    from setgf.errors import DataError
+    from setgf.home import find_home
+
+    for name in sorted(names):
+        try:
+            store = open_store(find_home(), name)
+            if store.manifest.dataset == dataset:
+                yield from floors(store)
+        except DataError as error:
+            note(f"No floors for `{name}`: {error}")
+
+
+def _check_metrics(names: Sequence[str], comparisons: Sequence[Comparison]) -> None:
+    from setgf.errors import ConfigError
+    from setgf.metrics.names import metric_names
+
+    for comparison in comparisons:
+        known = metric_names(comparison.dataset)
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ConfigError(
+                f"{comparison.dataset} has no metric `{unknown[0]}`; it has {', '.join(known)}."
+            )
+
+
+def _show(comparisons: Sequence[Comparison], names: Sequence[str], *, is_markdown: bool) -> None:
+    from setgf.analysis.sections import shown_metrics
+    from setgf.cli.compare_table import legend, render_markdown, render_table
+
+    console = make_console()
+    for place, comparison in enumerate(comparisons):
+        chosen = names or shown_metrics(comparison.dataset)
+        if place:
+            say("")
+        if is_markdown:
+            say("\n".join(render_markdown(comparison, chosen)))
+        else:
+            console.print(render_table(comparison, chosen, console))
+            console.print("\n".join(legend(comparison, chosen)), style="dim")
+
+
+def _to_csv(comparisons: Sequence[Comparison]) -> str:
+    from setgf.analysis.comparison import RECORD_COLUMNS
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, RECORD_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for comparison in comparisons:
+        writer.writerows(comparison.to_records())
+    return text.getvalue().rstrip("\n")

@@ -7,7 +7,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -33,7 +36,6 @@ def say_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()
 ) -> None:
     """Print rows under column names; cut to the terminal's width only when there is a terminal."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -43,9 +45,15 @@ def say_table(
         table.add_column(column, justify=justify, no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*row)
+    make_console().print(table)
+
+
+def make_console() -> Console:
+    """Return a console on stdout, as wide as the terminal or 1000 where there is none."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else 1000
-    console = Console(width=width, markup=False, highlight=False)
-    console.print(table)
+    return Console(width=width, markup=False, highlight=False)
 
 
 def run_command(command: Callable[[], Any]) -> int:
