@@ -177,9 +177,6 @@ class TextEncoder(nn.Module):
 class TinyEncoder(TextEncoder):
     """The random encoder for tests: any word piece id goes, folded into its small vocabulary."""
 
-    def _check(self, tokens: Tensor) -> None:
-        """Accept any id."""
-
     def _encode(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> Tensor:
         return super()._encode(tokens % self.num_ids, segments, lengths)
 
