@@ -1,8 +1,10 @@
-"""How a metric is written for people: accuracies and F1 in percent, MAE and correlation as is."""
+"""How values are written for people: accuracies and F1 in percent, MAE and correlation as is."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any, cast
 
 UNDEFINED_TEXT = "undefined"
 _AS_IS = frozenset({"mae", "corr", "loss"})
@@ -29,3 +31,12 @@ def show_mean(name: str, mean: float, deviation: float | None) -> str:
     if math.isnan(mean) or deviation is None or math.isnan(deviation):
         return show_value(name, mean)
     return f"{show_value(name, mean)} ± {show_value(name, deviation)}"
+
+
+def show_setting(value: Any) -> str:
+    """Return a setting's value as it is typed: `0.0005`, `text,audio`, `true`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, cast(Sequence[Any], value)))
+    return f"{value:g}" if isinstance(value, float) else str(value)

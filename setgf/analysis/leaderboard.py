@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from db.records import JobState, Run
+from setgf.analysis.display import show_setting
 from setgf.analysis.statistics import MetricSummary, summarise
+from setgf.config.settings import flatten_plain
 from setgf.metrics.names import direction, metric_names
 from setgf.terms import Dataset
 
@@ -47,7 +49,7 @@ class Row:
     @property
     def settings_text(self) -> str:
         """`name=value` of what tells the row apart; empty where nothing needs to."""
-        return " ".join(f"{name}={value}" for name, value in self.settings.items())
+        return " ".join(f"{name}={show_setting(value)}" for name, value in self.settings.items())
 
     @property
     def label(self) -> str:
@@ -154,7 +156,7 @@ def _distinguish(firsts: Mapping[_Key, Run]) -> dict[_Key, dict[str, Any]]:
     """Return, for every row, its settings that differ within its model and data."""
     families: dict[tuple[str, str], dict[_Key, dict[str, Any]]] = {}
     for key, run in firsts.items():
-        flat = _flatten(run.config)
+        flat = flatten_plain(run.config)
         flat.pop("seed", None)
         if run.data_fingerprint is not None:
             flat["data.fingerprint"] = run.data_fingerprint[:8]
@@ -168,13 +170,3 @@ def _distinguish(firsts: Mapping[_Key, Run]) -> dict[_Key, dict[str, Any]]:
         for key, flat in family.items():
             told[key] = {name: flat.get(name) for name in differing}
     return told
-
-
-def _flatten(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(cast(Mapping[str, Any], value), f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
