@@ -2,13 +2,170 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from setgf.cli.output import note, say, say_json, say_table
+from setgf.errors import DataError
+from setgf.home import find_home
+from setgf.terms import Dataset, Split
+
+if TYPE_CHECKING:
+    from setgf.data.store import FeatureStore
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Feature stores: import, make, list, show."
 )
+_BYTES_A_MEGABYTE = 1e6
+
+Name = Annotated[str, typer.Option("--name", help="Name of the new feature store.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a store of that name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A pickle in the MMSA layout.")],
+    name: Name,
+    dataset: Annotated[
+        Dataset | None, typer.Option(help="Data set whose rules hold; recognised when left out.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Check a feature file and convert it to a feature store.
+
+    The file is read by an unpickler that admits only numpy arrays and plain containers. Nothing is
+    kept when anything in it is not what it must be.
+
+    Example: setgf data import unaligned_50.pkl --name mosi
+    """
+    from setgf.data.features import read_feature_file
+    from setgf.data.store import check_new_name, write_store
+
+    home = find_home()
+    check_new_name(home.data, name, force=force)
+    content = read_feature_file(file, dataset)
+    store = write_store(home.data, name, content.splits, content.facts, force=force)
+    _tell("Imported", store)
+
+
+@app.command("synth")
+def synth_command(
+    name: Name,
+    dataset: Annotated[Dataset, typer.Option(help="Shape of the store.")] = Dataset.MOSI,
+    samples: Annotated[int, typer.Option(help="Samples of all splits together.")] = 240,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed, the same store.")] = 0,
+    force: Force = False,
+) -> None:
+    """Make up a feature store with a known signal in every modality.
+
+    Transcripts are readable sentences whose words carry the text's share of the label; audio and
+    vision frames carry the rest.
+
+    Example: setgf data synth --name demo --dataset mosi --samples 240
+    """
+    from setgf.data.synthetic import synthesise
+
+    store = synthesise(find_home(), name, dataset, num_samples=samples, seed=seed, force=force)
+    _tell("Made up", store)
 
 
 @app.command("list")
-def list_command() -> None:
-    """List the feature stores."""
+def list_command(as_json: AsJson = False) -> None:
+    """List the feature stores.
+
+    Example: setgf data list --json
+    """
+    from setgf.data.store import open_store, store_names
+
+    home = find_home()
+    stores: list[FeatureStore] = []
+    for name in store_names(home):
+        try:
+            stores.append(open_store(home, name))
+        except DataError as error:
+            note(f"setgf: {error}")
+    if as_json:
+        say_json([_summary(store) for store in stores])
+    elif stores:
+        _say_stores(stores)
+    else:
+        note("No feature stores yet. Make one with `setgf data import` or `setgf data synth`.")
+
+
+@app.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a feature store.")],
+    as_json: AsJson = False,
+    check: Annotated[bool, typer.Option("--check", help="Compare every file's hash.")] = False,
+) -> None:
+    """Show what is in a feature store: counts, lengths, labels, floors, what was cleaned.
+
+    Example: setgf data show mosi
+    """
+    from setgf.data.report_text import describe_store
+    from setgf.data.store import open_store
+
+    store = open_store(find_home(), name)
+    if check:
+        store.check()
+    if as_json:
+        say_json({"name": store.name, "path": str(store.path), **store.manifest.to_dict()})
+        return
+    for line in describe_store(store):
+        say(line)
+    if check:
+        say("\nEvery file has the hash in the manifest.")
+
+
+def _say_stores(stores: list[FeatureStore]) -> None:
+    columns = ("name", "dataset", "train", "valid", "test", "audio", "vision", "MB", "fingerprint")
+    rows = (
+        (
+            store.name,
+            str(store.manifest.dataset),
+            *(str(store.manifest.sizes[split]) for split in Split),
+            str(store.manifest.audio_width),
+            str(store.manifest.vision_width),
+            f"{_size(store) / _BYTES_A_MEGABYTE:.1f}",
+            store.manifest.fingerprint,
+        )
+        for store in stores
+    )
+    say_table(columns, rows, right=("train", "valid", "test", "audio", "vision", "MB"))
+
+
+def _summary(store: FeatureStore) -> dict[str, object]:
+    manifest = store.manifest
+    return {
+        "name": store.name,
+        "path": str(store.path),
+        "dataset": manifest.dataset,
+        "language": manifest.language,
+        "aligned": manifest.aligned,
+        "sizes": manifest.sizes,
+        "audio_width": manifest.audio_width,
+        "vision_width": manifest.vision_width,
+        "label_range": manifest.label_range,
+        "has_unimodal_labels": manifest.has_unimodal_labels,
+        "bytes": _size(store),
+        "fingerprint": manifest.fingerprint,
+        "source": manifest.source,
+        "source_sha256": manifest.source_sha256,
+    }
+
+
+def _size(store: FeatureStore) -> int:
+    return sum(facts.size for facts in store.manifest.files.values())
+
+
+def _tell(done: str, store: FeatureStore) -> None:
+    """Say what was made, and what a person should read of its report."""
+    from setgf.data.report_text import describe_briefly
+
+    say(f"{done} `{store.name}`: {describe_briefly(store)}.")
+    for remark in store.manifest.report["remarks"]:
+        note(f"remark: {remark}")
+    note(f"See `setgf data show {store.name}`.")

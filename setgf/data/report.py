@@ -15,12 +15,12 @@ from setgf.terms import Dataset, Modality, Split
 
 NUM_BINS = 21
 """Bins of the label histogram, from minus to plus the label limit."""
-_SIMS_EDGES: Mapping[str, Sequence[float]] = {
-    "acc2": (0.0,),
-    "acc3": (-0.1, 0.1),
-    "acc5": (-0.7, -0.1, 0.1, 0.7),
+_SIMS_CLASSES: Mapping[str, tuple[Sequence[float], Sequence[int]]] = {
+    "acc2": ((0.0,), (-1, 1)),
+    "acc3": ((-0.1, 0.1), (-1, 0, 1)),
+    "acc5": ((-0.7, -0.1, 0.1, 0.7), (-2, -1, 0, 1, 2)),
 }
-"""Upper ends of the half-open bins (low, high] but the last (`msa.md` 2.2)."""
+"""Inner ends of the half-open bins (low, high], and the classes (`msa.md` 2.2)."""
 _SEPARATOR = "$_$"
 _MOST_NAMED = 5
 
@@ -62,8 +62,8 @@ def class_counts(dataset: Dataset, labels: Array) -> dict[str, dict[str, int]]:
     """Return how many labels are in every class of every accuracy of the protocol (`msa.md` 2)."""
     if dataset.label_limit < 2:
         return {
-            key: _count(np.searchsorted(np.array(edges, np.float32), labels) - len(edges) // 2)
-            for key, edges in _SIMS_EDGES.items()
+            key: _count(np.array(classes)[np.searchsorted(np.array(edges, np.float32), labels)])
+            for key, (edges, classes) in _SIMS_CLASSES.items()
         }
     values = labels.astype(np.float64)
     return {
@@ -79,9 +79,9 @@ def describe_floors(splits: Mapping[Split, SplitData], dataset: Dataset) -> dict
     median = float(np.median(splits[Split.TRAIN].labels))
     floors = {"mae": float(np.abs(test - median).mean())}
     for key, counts in class_counts(dataset, test).items():
-        total = sum(counts.values())
-        floors[key] = max(counts.values()) / total if total else float("nan")
-    return {key: value for key, value in floors.items() if value == value}
+        if counts:
+            floors[key] = max(counts.values()) / sum(counts.values())
+    return floors
 
 
 def describe_leaks(splits: Mapping[Split, SplitData]) -> dict[str, list[str]]:

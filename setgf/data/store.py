@@ -169,7 +169,7 @@ def open_store(home: Home, name: str) -> FeatureStore:
     if _NAME.fullmatch(name):
         restore(path)
     if not _NAME.fullmatch(name) or not (path / MANIFEST_FILE).is_file():
-        known = ", ".join(f"`{entry}`" for entry in _store_names(home)) or "none yet"
+        known = ", ".join(f"`{entry}`" for entry in store_names(home)) or "none yet"
         raise DataError(
             f"No feature store named `{name}`. Known: {known}. See `setgf data list`; "
             "make one with `setgf data import` or `setgf data synth`."
@@ -185,7 +185,7 @@ def list_stores(home: Home) -> tuple[FeatureStore, ...]:
     Raises:
         DataError: one of them is damaged.
     """
-    return tuple(open_store(home, name) for name in _store_names(home))
+    return tuple(open_store(home, name) for name in store_names(home))
 
 
 def check_new_name(folder: Path, name: str, *, force: bool = False) -> None:
@@ -264,7 +264,8 @@ def _describe(
     )
 
 
-def _store_names(home: Home) -> list[str]:
+def store_names(home: Home) -> list[str]:
+    """Return the names of the stores in `home`, damaged ones too, in order."""
     if not home.data.is_dir():
         return []
     return sorted(
