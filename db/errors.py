@@ -8,6 +8,7 @@ DatabaseError             exit code 4
   FencedError               another attempt owns the job now: write nothing more
   DatabaseBusyError         locked by another process for too long
   DatabaseFullError         the disk is full
+  DatabaseReadOnlyError     the file or its folder can't be written
   DatabaseCorruptError      the file is not a sound database
   FilterError               a filter can't be read
 """
@@ -47,6 +48,10 @@ class DatabaseBusyError(DatabaseError):
 
 class DatabaseFullError(DatabaseError):
     """The disk is full."""
+
+
+class DatabaseReadOnlyError(DatabaseError):
+    """The file or its folder can't be written."""
 
 
 class DatabaseCorruptError(DatabaseError):

@@ -1,0 +1,159 @@
+"""Reading series: whole, from a step on, or thinned to an exact envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from db.digest import LEVELS, Digest
+from db.errors import NotFoundError
+from db.records import Points
+from db.rows import to_float
+from db.series_names import join_name, split_name
+from db.tables import attempts, points, pyramid, runs, series
+
+_AT_ONCE = 500
+"""Steps looked up by one statement."""
+
+
+def list_series(connection: Connection, run_id: str) -> tuple[str, ...]:
+    """Return the names of a run's series, in order."""
+    query = select(series.c.split, series.c.branch, series.c.name)
+    rows = connection.execute(query.where(series.c.run_id == run_id))
+    return tuple(sorted(join_name(*row) for row in rows))
+
+
+def read_points(
+    connection: Connection,
+    run_id: str,
+    name: str,
+    *,
+    max_points: int | None = None,
+    after_step: int = 0,
+) -> Points:
+    """Return one series in order of step.
+
+    With `max_points`, a longer series is cut into columns of equal width, and the lowest and the
+    highest point of each column are returned: real points, so no spike is lost. NaN and infinities
+    are left out of a thinned series. `after_step` returns only later points.
+
+    Raises:
+        NotFoundError: no such run, or it has no such series.
+    """
+    row = _series_row(connection, run_id, name)
+    if row.first_step is None:
+        rows: Iterable[Sequence[Any]] = ()
+    elif max_points is None or row.num_points <= max_points:
+        rows = connection.execute(_whole(row.id, after_step))
+    else:
+        rows = _envelope(connection, row, max_points, after_step)
+    steps, epochs, values, times = tuple(zip(*rows, strict=True)) or ((), (), (), ())
+    return Points(
+        run_id=run_id,
+        series=name,
+        steps=steps,
+        epochs=epochs,
+        values=tuple(map(to_float, values)),
+        times=times,
+    )
+
+
+def _series_row(connection: Connection, run_id: str, name: str) -> Row[Any]:
+    split, branch, inner = split_name(name)
+    row = connection.execute(
+        select(*series.c).where(
+            series.c.run_id == run_id,
+            series.c.split == split,
+            series.c.branch == branch,
+            series.c.name == inner,
+        )
+    ).first()
+    if row is not None:
+        return row
+    if connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first() is None:
+        raise NotFoundError(f"There is no run `{run_id}`.")
+    known = list_series(connection, run_id)
+    listed = ", ".join(f"`{one}`" for one in known) or "no series yet"
+    raise NotFoundError(f"Run `{run_id}` has no series `{name}`; it has {listed}.")
+
+
+def _whole(series_id: int, after_step: int) -> Select[int, int, float | None, float]:
+    query = select(points.c.step, points.c.epoch, points.c.value, points.c.time).where(
+        points.c.series_id == series_id
+    )
+    if after_step:
+        query = query.where(points.c.step > after_step)
+    return query.order_by(points.c.step, points.c.attempt)
+
+
+def _envelope(
+    connection: Connection, row: Row[Any], max_points: int, after_step: int
+) -> Iterable[Sequence[Any]]:
+    """Return the lowest and highest points of at most `max_points // 2` columns."""
+    first = max(row.first_step, after_step + 1)
+    columns = max(max_points // 2, 1)
+    width = -(-(row.last_step - first + 1) // columns)
+    fitting = [level for level in LEVELS if 1 << level <= width]
+    if fitting and not after_step:
+        ends = _from_pyramid(connection, row.id, fitting[-1], columns)
+    else:
+        ends = _from_points(connection, row.id, first, width)
+    return _points_at(connection, row.id, ends)
+
+
+def _from_pyramid(
+    connection: Connection, series_id: int, level: int, columns: int
+) -> Sequence[int]:
+    """Return the steps of the ends of each column; a column is a whole number of buckets."""
+    query = (
+        select(
+            pyramid.c.bucket,
+            pyramid.c.minimum,
+            pyramid.c.minimum_step,
+            pyramid.c.maximum,
+            pyramid.c.maximum_step,
+        )
+        .where(pyramid.c.series_id == series_id, pyramid.c.level == level)
+        .order_by(pyramid.c.bucket)
+    )
+    buckets = connection.execute(query).all()
+    first = buckets[0].bucket
+    width = -(-(buckets[-1].bucket - first + 1) // columns)
+    found: dict[int, Digest] = {}
+    for bucket, low, low_step, high, high_step in buckets:
+        found.setdefault((bucket - first) // width, Digest()).merge(
+            Digest(minimum=low, minimum_step=low_step, maximum=high, maximum_step=high_step)
+        )
+    return _ends(found)
+
+
+def _from_points(connection: Connection, series_id: int, first: int, width: int) -> Sequence[int]:
+    query = select(points.c.step, points.c.value).where(
+        points.c.series_id == series_id, points.c.step >= first
+    )
+    found: dict[int, Digest] = {}
+    for step, value in connection.execute(query):
+        found.setdefault((step - first) // width, Digest()).add(step, to_float(value))
+    return _ends(found)
+
+
+def _ends(columns: Mapping[int, Digest]) -> Sequence[int]:
+    steps = {step for one in columns.values() for step in (one.minimum_step, one.maximum_step)}
+    return sorted(step for step in steps if step is not None)
+
+
+def _points_at(
+    connection: Connection, series_id: int, steps: Sequence[int]
+) -> Iterable[Sequence[Any]]:
+    """Yield the points of a series at these steps, in order."""
+    numbers = (
+        select(attempts.c.number)
+        .join(series, series.c.run_id == attempts.c.run_id)
+        .where(series.c.id == series_id)
+    )
+    for begin in range(0, len(steps), _AT_ONCE):
+        some = steps[begin : begin + _AT_ONCE]
+        query = _whole(series_id, 0).where(points.c.attempt.in_(numbers), points.c.step.in_(some))
+        yield from connection.execute(query)

@@ -1,0 +1,233 @@
+"""Opening the run database, and the two ways into it: `write` and `read`.
+
+A writer takes SQLite's write lock at once (BEGIN IMMEDIATE), so it waits for its turn instead of
+failing in the middle; a state change is on the disk when `write` returns. PostgreSQL goes by the
+same code through a URL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from db import schema, sqlite
+from db.errors import DatabaseError, NotFoundError
+from db.failures import translated
+
+_BEGIN = "setgf_begin"
+_EXPECTED = "expected `sqlite:////folder/setgf.db` or `postgresql+psycopg://user@host/name`"
+_POOL_SIZE = 4
+_MAX_CONNECTIONS = 32
+
+
+class Database:
+    """A run database, open. Safe to share between threads; not across a fork."""
+
+    def __init__(self, address: Path | URL, *, read_only: bool = False) -> None:
+        self.path = address if isinstance(address, Path) else None
+        self.url = f"sqlite:///{address}" if isinstance(address, Path) else str(address)
+        self.read_only = read_only
+        self.engine = _engine(address, read_only=read_only)
+        self._identity = self._file_identity()
+        self._generation = 0
+        self._watcher: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def where(self) -> str:
+        """The file or the URL, for people."""
+        return str(self.path or self.url)
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Generator[Connection]:
+        """Open a writing transaction: all of it is stored, or on an error none of it.
+
+        Args:
+            durable: the change survives a power cut once this returns; False (for points, which the
+                run folder holds too) may lose the last ones to it.
+        """
+        self._follow_file()
+        with translated(self.where), self.engine.connect() as connection:
+            self._set_durability(connection, durable)
+            with connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin():
+                if self.path is None and not durable:
+                    connection.execute(text("SET LOCAL synchronous_commit = off"))
+                yield connection
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """Open a reading transaction: one consistent view. Keep it short: it holds up the log."""
+        self._follow_file()
+        with translated(self.where), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever anything in the database has changed.
+
+        It costs a few microseconds on SQLite, so it can be asked many times a second.
+        """
+        self._follow_file()
+        with translated(self.where):
+            if self.path is None:
+                with self.engine.connect() as connection:
+                    return zlib.crc32(schema.snapshot(connection).encode())
+            with self._lock:
+                if self._watcher is None:
+                    self._watcher = sqlite.connector(self.path, read_only=True)()
+                row = self._watcher.execute("PRAGMA data_version").fetchone()
+            return (self._generation << 32) + int(row[0])
+
+    def check(self) -> tuple[str, ...]:
+        """Return what is wrong with the file, in SQLite's words; nothing when it is sound."""
+        if self.path is None:
+            return ()
+        with self.read() as connection:
+            rows = connection.exec_driver_sql("PRAGMA integrity_check").fetchall()
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        problems = [str(row[0]) for row in rows if row[0] != "ok"]
+        problems += [f"a row of `{row[0]}` names a `{row[2]}` that is not there" for row in broken]
+        return tuple(problems)
+
+    def close(self) -> None:
+        """Close every connection. The object can't be used afterwards."""
+        self._drop_connections()
+
+    def _drop_connections(self) -> None:
+        self.engine.dispose()
+        with self._lock:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _follow_file(self) -> None:
+        """Go over to the new file when `db rebuild` has put one in the old one's place.
+
+        Without this an open process would go on writing into the file that was moved aside.
+        """
+        identity = self._file_identity()
+        if identity == self._identity:
+            return
+        self._drop_connections()
+        if identity is None:
+            raise NotFoundError(
+                f"The run database `{self.where}` is gone. Make it anew from the run folders with "
+                "`setgf db rebuild`."
+            )
+        self._identity = identity
+        self._generation += 1
+
+    def _set_durability(self, connection: Connection, durable: bool) -> None:
+        """Set how far a commit waits for the disk; outside of a transaction, on this connection."""
+        if self.path is None or connection.info.get("durable", True) == durable:
+            return
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.info["durable"] = durable
+
+
+def open_database(url: str, *, read_only: bool = False, create: bool = True) -> Database:
+    """Open the run database at `url`, bringing an older one to this version first.
+
+    Args:
+        url: `sqlite:////absolute/file.db`, the path of a file, or `postgresql+psycopg://...`.
+        read_only: never write, not even to migrate.
+        create: make it when it is not there; else `NotFoundError`.
+
+    Raises:
+        SchemaTooNewError, SchemaTooOldError, DatabaseCorruptError, DatabaseBusyError,
+        DatabaseReadOnlyError, DatabaseFullError, NotFoundError: each says what to do.
+    """
+    address = _parse(url)
+    if isinstance(address, Path) and not address.exists():
+        if read_only or not create:
+            raise NotFoundError(
+                f"No run database at `{address}`. Queue a first job with `setgf queue add`, or "
+                "name another folder with $SETGF_HOME."
+            )
+        with _folder_errors(address):
+            address.parent.mkdir(parents=True, exist_ok=True)
+            address.touch()
+    database = Database(address, read_only=read_only)
+    try:
+        with translated(database.where):
+            schema.prepare(
+                database.engine, database.path, database.where, read_only=read_only, begin=_BEGIN
+            )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _parse(url: str) -> Path | URL:
+    """Return the file of an SQLite database, taken as it is typed, or the URL of a server."""
+    prefix, mark, rest = url.partition("://")
+    if not mark or prefix.partition("+")[0] == "sqlite":
+        name = rest.removeprefix("/") if mark else url
+        if name in ("", ":memory:"):
+            raise DatabaseError(
+                f"`{url}` names no file, but the run database is shared by several processes; "
+                f"{_EXPECTED}."
+            )
+        return Path(name).expanduser().absolute()
+    try:
+        address = make_url(url)
+        address.get_dialect()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise DatabaseError(f"`{url}` is not the URL of a run database; {_EXPECTED}.") from error
+    return address
+
+
+def _engine(address: Path | URL, *, read_only: bool) -> Engine:
+    if isinstance(address, URL):
+        try:
+            return create_engine(address, pool_pre_ping=True)
+        except ModuleNotFoundError as error:
+            raise DatabaseError(
+                f"`{address}` needs the package `{error.name}`. "
+                "Install it with `pip install 'setgf[postgres]'`."
+            ) from error
+    engine = create_engine(
+        "sqlite://",
+        creator=sqlite.connector(address, read_only=read_only),
+        poolclass=QueuePool,
+        pool_size=_POOL_SIZE,
+        max_overflow=_MAX_CONNECTIONS - _POOL_SIZE,
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Start SQLite's transaction ourselves: immediate for writers, deferred for readers."""
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+@contextmanager
+def _folder_errors(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseError(
+            f"The run database `{path}` can't be made: {error.strerror}. "
+            "Name a folder that can be written with $SETGF_HOME."
+        ) from error

@@ -1,0 +1,291 @@
+"""The public query API: frozen records, from a notebook as well, also while a worker writes.
+
+    from db import query
+
+    with query.open() as q:
+        for run in q.runs(where='dataset == "mosi" and test.acc7 > 0.45', sort="-test.acc7"):
+            print(run.id, run.metrics["test.mae"])
+        curve = q.points(run.id, "train.loss", max_points=2000)
+
+Every call is its own short read, so an open `Query` never holds up a writer. The filter language is
+described in `db.filters`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, func, select
+
+from db import curves, jobs
+from db.checkpoints import list_checkpoints
+from db.engine import Database, open_database
+from db.errors import NotFoundError
+from db.events import list_events
+from db.filter_sql import order_by, where_clause
+from db.plain_sql import read_sql
+from db.predictions import list_predictions
+from db.records import (
+    Checkpoint,
+    Event,
+    Group,
+    Job,
+    JobState,
+    Points,
+    Prediction,
+    Run,
+    RunDetail,
+    Sample,
+    Worker,
+)
+from db.run_rows import read_detail, read_runs, run_query
+from db.tables import groups
+from db.tables import jobs as jobs_table
+from db.tables import runs as runs_table
+from db.workers import list_samples, list_workers
+
+URL_VARIABLE = "SETGF_DATABASE_URL"
+HOME_VARIABLE = "SETGF_HOME"
+_FEW = 5
+
+
+class Query:
+    """Questions to a run database. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def runs(
+        self,
+        where: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+        archived: bool = False,
+    ) -> tuple[Run, ...]:
+        """Return runs, the newest first.
+
+        Args:
+            where: a filter (`db.filters`).
+            sort: names, `-` before one for descending: `-test.acc7, seed`; missing values last.
+            limit: at most so many.
+            archived: the archived ones as well.
+
+        Raises:
+            FilterError: the filter or the order can't be read; says where and what is near.
+        """
+        with self.database.read() as connection:
+            query = run_query().order_by(*order_by(connection, sort)).limit(limit)
+            if where and where.strip():
+                query = query.where(where_clause(connection, where, now=time.time()))
+            if not archived:
+                query = query.where(runs_table.c.archived.is_(False))
+            return read_runs(connection, query)
+
+    def run(self, id_or_prefix: str) -> Run:
+        """Return one run by its id or the unambiguous beginning of it.
+
+        Raises:
+            NotFoundError: no run, or several begin like this.
+        """
+        with self.database.read() as connection:
+            return _find_run(connection, id_or_prefix)
+
+    def detail(self, id_or_prefix: str) -> RunDetail:
+        """Return a run with its attempts, series, files and environment.
+
+        Raises:
+            NotFoundError: no run, or several begin like this.
+        """
+        with self.database.read() as connection:
+            return read_detail(connection, _find_run(connection, id_or_prefix))
+
+    def series(self, run_id: str) -> tuple[str, ...]:
+        """Return the names of a run's series."""
+        with self.database.read() as connection:
+            return curves.list_series(connection, run_id)
+
+    def points(
+        self, run_id: str, series: str, max_points: int | None = None, after_step: int = 0
+    ) -> Points:
+        """Return one series of a run in order of step.
+
+        Args:
+            run_id: the run.
+            series: `train.loss`, `valid.text.mae`.
+            max_points: thin a longer one to its exact envelope.
+            after_step: only later points.
+
+        Raises:
+            NotFoundError: no such run, or it has no such series.
+        """
+        with self.database.read() as connection:
+            return curves.read_points(
+                connection, run_id, series, max_points=max_points, after_step=after_step
+            )
+
+    def predictions(self, run_id: str, split: str = "test") -> tuple[Prediction, ...]:
+        """Return the predictions of a run on a split, in the order of the split."""
+        with self.database.read() as connection:
+            return list_predictions(connection, run_id, split)
+
+    def jobs(
+        self,
+        states: Iterable[JobState] | None = None,
+        ids: Iterable[int] | None = None,
+        limit: int | None = None,
+    ) -> tuple[Job, ...]:
+        """Return jobs by id, of the given states and ids; with a limit, the newest."""
+        with self.database.read() as connection:
+            return jobs.list_jobs(connection, states, ids, limit)
+
+    def job(self, job_id: int) -> Job:
+        """Return one job.
+
+        Raises:
+            NotFoundError: no such job.
+        """
+        with self.database.read() as connection:
+            return jobs.get_job(connection, job_id)
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the groups with how many jobs of each state they have, newest first."""
+        with self.database.read() as connection:
+            return _groups(connection)
+
+    def workers(self, now: float | None = None) -> tuple[Worker, ...]:
+        """Return the workers with their devices, newest first; `now` defaults to the clock."""
+        with self.database.read() as connection:
+            return list_workers(connection, now=time.time() if now is None else now)
+
+    def samples(self, worker_id: str, device: str, since: float = 0.0) -> tuple[Sample, ...]:
+        """Return the use of a device after a moment, oldest first."""
+        with self.database.read() as connection:
+            return list_samples(connection, worker_id, device, since=since)
+
+    def events(
+        self,
+        since_id: int = 0,
+        job_id: int | None = None,
+        run_id: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[Event, ...]:
+        """Return the events after `since_id`, oldest first; with a limit, the newest of them."""
+        with self.database.read() as connection:
+            return list_events(
+                connection, since_id=since_id, job_id=job_id, run_id=run_id, limit=limit
+            )
+
+    def checkpoints(self, run_id: str) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints of a run by attempt and step."""
+        with self.database.read() as connection:
+            return list_checkpoints(connection, run_id)
+
+    def sql(self, text: str) -> tuple[tuple[str, ...], tuple[Sequence[Any], ...]]:
+        """Return column names and rows of one `SELECT`; anything that writes is refused.
+
+        Raises:
+            DatabaseError: the text can't be run, or does more than read.
+        """
+        return read_sql(self.database, text)
+
+
+def open(url: str | None = None) -> Query:  # noqa: A001 (reads as `query.open`)
+    """Open the run database for questions.
+
+    Args:
+        url: of the database; None takes $SETGF_DATABASE_URL, else `setgf.db` in $SETGF_HOME or in
+            the platform's user data folder.
+
+    Raises:
+        NotFoundError: there is no database.
+    """
+    return Query(open_database(url or default_url(), create=False))
+
+
+def default_url() -> str:
+    """Return the URL of this user's run database."""
+    named = os.environ.get(URL_VARIABLE)
+    if named:
+        return named
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return f"sqlite:///{Path(home).expanduser().absolute() / 'setgf.db'}"
+    from platformdirs import user_data_path  # loaded only when no variable is set
+
+    return f"sqlite:///{user_data_path('setgf', appauthor=False) / 'setgf.db'}"
+
+
+def runs(
+    where: str | None = None, sort: str | None = None, limit: int | None = None
+) -> tuple[Run, ...]:
+    """Return runs of this user's database; see `Query.runs`."""
+    with open() as query:
+        return query.runs(where, sort, limit)
+
+
+def points(run_id: str, series: str, max_points: int | None = None) -> Points:
+    """Return one series of a run of this user's database; see `Query.points`."""
+    with open() as query:
+        return query.points(run_id, series, max_points)
+
+
+def predictions(run_id: str, split: str = "test") -> tuple[Prediction, ...]:
+    """Return predictions of a run of this user's database; see `Query.predictions`."""
+    with open() as query:
+        return query.predictions(run_id, split)
+
+
+def _find_run(connection: Connection, prefix: str) -> Run:
+    ids = select(runs_table.c.id).where(func.substr(runs_table.c.id, 1, len(prefix)) == prefix)
+    found = list(connection.execute(ids.order_by(runs_table.c.id)).scalars()) if prefix else []
+    if prefix in found:
+        found = [prefix]
+    if not found:
+        raise NotFoundError(f"There is no run `{prefix}`. `setgf runs list` shows all runs.")
+    if len(found) > 1:
+        few = ", ".join(f"`{one}`" for one in found[:_FEW])
+        more = "" if len(found) <= _FEW else f" and {len(found) - _FEW} more"
+        raise NotFoundError(
+            f"`{prefix}` is the beginning of several runs: {few}{more}. Give more of the id."
+        )
+    return read_runs(connection, run_query().where(runs_table.c.id == found[0]))[0]
+
+
+def _groups(connection: Connection) -> tuple[Group, ...]:
+    counts: dict[int, dict[str, int]] = {}
+    tally = select(jobs_table.c.group_id, jobs_table.c.state, func.count()).group_by(
+        jobs_table.c.group_id, jobs_table.c.state
+    )
+    for group_id, state, number in connection.execute(tally):
+        counts.setdefault(group_id, {})[state] = number
+    rows = connection.execute(select(*groups.c).order_by(groups.c.id.desc()))
+    return tuple(
+        Group(
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            created_at=row.created_at,
+            counts=counts.get(row.id, {}),
+        )
+        for row in rows
+    )

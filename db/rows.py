@@ -1,0 +1,156 @@
+"""Rows become records here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
+
+from db.records import Attempt, Command, Event, FailureClass, Job, JobState, Verb
+from db.tables import attempts, events, groups, jobs, runs, tags
+
+
+def to_float(value: float | None) -> float:
+    """Return a stored number; null is NaN."""
+    return math.nan if value is None else value
+
+
+def from_float(value: float | None) -> float | None:
+    """Return a number as it is stored; NaN is null on every database."""
+    return None if value is None or math.isnan(value) else value
+
+
+def tags_of(
+    connection: Connection, run_ids: Sequence[str] | Select[str]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the tags of runs by run id, in order; runs without one are left out."""
+    query = select(tags.c.run_id, tags.c.tag).where(tags.c.run_id.in_(run_ids))
+    found: dict[str, tuple[str, ...]] = {}
+    for run_id, tag in connection.execute(query.order_by(tags.c.run_id, tags.c.tag)):
+        found[run_id] = (*found.get(run_id, ()), tag)
+    return found
+
+
+def job_query() -> Select[Any]:
+    """Return the query whose rows `read_jobs` takes; add where, order and limit."""
+    source = jobs.outerjoin(groups, groups.c.id == jobs.c.group_id).outerjoin(
+        runs, runs.c.id == jobs.c.run_id
+    )
+    return select(
+        *jobs.c, groups.c.name.label("group_name"), runs.c.epoch.label("run_epoch")
+    ).select_from(source)
+
+
+def read_jobs(connection: Connection, query: Select[Any]) -> tuple[Job, ...]:
+    """Return the jobs of a `job_query`."""
+    rows = connection.execute(query).all()
+    found = tags_of(connection, [row.run_id for row in rows])
+    return tuple(_job(row, found.get(row.run_id, ())) for row in rows)
+
+
+def attempt_columns() -> tuple[ColumnElement[Any], ...]:
+    """Return the columns of an attempt under names of their own: `attempt_host` and so on."""
+    return tuple(column.label(f"attempt_{column.name}") for column in attempts.c)
+
+
+def read_attempts(rows: Iterable[Row[Any]]) -> tuple[Attempt, ...]:
+    """Return the attempts in rows that hold `attempt_columns`."""
+    return tuple(_attempt(row) for row in rows)
+
+
+def read_commands(rows: Iterable[Row[Any]]) -> tuple[Command, ...]:
+    """Return the commands in rows of the table `commands`."""
+    return tuple(
+        Command(
+            id=row.id,
+            job_id=row.job_id,
+            worker_id=row.worker_id,
+            verb=Verb(row.verb),
+            arguments=row.arguments,
+            actor=row.actor,
+            created_at=row.created_at,
+            handled_at=row.handled_at,
+            result=row.result,
+        )
+        for row in rows
+    )
+
+
+def read_events(rows: Iterable[Row[Any]]) -> tuple[Event, ...]:
+    """Return the events in rows of the table `events`."""
+    names = tuple(events.c.keys())
+    return tuple(Event(**dict(zip(names, row, strict=True))) for row in rows)
+
+
+_JOB_PLAIN = [
+    "id",
+    "run_id",
+    "group_id",
+    "group_name",
+    "name",
+    "reason",
+    "priority",
+    "position",
+    "not_before",
+    "attempt",
+    "max_attempts",
+    "config",
+    "fingerprint",
+    "variant",
+    "dataset",
+    "data_name",
+    "model",
+    "seed",
+    "gpus",
+    "max_epochs",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "worker_id",
+    "lease_until",
+    "error",
+]
+
+
+def _job(row: Row[Any], job_tags: tuple[str, ...]) -> Job:
+    values = row._mapping  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 (documented name)
+    return Job(
+        **{name: values[name] for name in _JOB_PLAIN},
+        state=JobState(values["state"]),
+        command=tuple(values["command"]),
+        epoch=values["run_epoch"] or 0,
+        tags=job_tags,
+    )
+
+
+_ATTEMPT_PLAIN = [
+    "job_id",
+    "run_id",
+    "number",
+    "worker_id",
+    "host",
+    "boot_id",
+    "pid",
+    "pid_start",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "exit_code",
+    "error",
+    "log_path",
+    "points_offset",
+    "events_offset",
+]
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    values = row._mapping  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 (documented name)
+    failure_class = values["attempt_failure_class"]
+    return Attempt(
+        **{name: values[f"attempt_{name}"] for name in _ATTEMPT_PLAIN},
+        devices=tuple(values["attempt_devices"]),
+        failure_class=FailureClass(failure_class) if failure_class else None,
+        resume_step=values["attempt_resume_step"] or 0,
+    )

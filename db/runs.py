@@ -1,0 +1,298 @@
+"""Writer of `runs`, `tags`, `settings` and `final_metrics`: the record of every experiment."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from db import upsert
+from db.errors import FencedError, JobStateError, NotFoundError
+from db.events import add_event
+from db.records import JobState, NewRun
+from db.rows import from_float
+from db.tables import attempts, final_metrics, jobs, runs, settings, tags
+
+_CHANGEABLE = frozenset(
+    {
+        "best_epoch",
+        "best_valid",
+        "data_fingerprint",
+        "device",
+        "epoch",
+        "error",
+        "finished_at",
+        "host",
+        "max_epochs",
+        "parameters",
+        "started_at",
+        "state",
+        "step",
+    }
+)
+
+
+def add_run(connection: Connection, run: NewRun, *, state: JobState = JobState.STARTING) -> None:
+    """Store a run that begins, with its settings and tags. A run that is there stays as it is.
+
+    Args:
+        connection: inside `Database.write()`.
+        run: the run.
+        state: of the run; a queued job's run gets the job's.
+    """
+    values = {column.name: getattr(run, column.name, None) for column in runs.c}
+    job = _job_of(connection, run.id)
+    values |= {
+        "config": dict(run.config),
+        "command": list(run.command),
+        "state": job[0] if job else state.value,
+        "attempt": job[1] if job else 1,
+        "note": "",
+        "archived": False,
+        "epoch": 0,
+        "step": 0,
+        "code_dirty": False,
+        "code_diff": "",
+        "environment": {},
+        "updated_at": run.created_at,
+    }
+    made = connection.execute(
+        upsert.insert(connection, runs).values(values).on_conflict_do_nothing()
+    )
+    if made.rowcount != 1:
+        return
+    store_settings(connection, run.id, run.settings)
+    store_tags(connection, run.id, run.tags)
+    add_event(
+        connection,
+        "run",
+        now=run.created_at,
+        why="began",
+        actor="run",
+        job_id=run.job_id,
+        run_id=run.id,
+        to_state=values["state"],
+    )
+
+
+def update_run(
+    connection: Connection,
+    run_id: str,
+    *,
+    attempt: int,
+    now: float | None = None,
+    **columns: Any,
+) -> None:
+    """Set columns of a run on behalf of an attempt; `now` defaults to the clock.
+
+    Raises:
+        FencedError: a later attempt has the run.
+        NotFoundError: no such run.
+    """
+    unknown = set(columns) - _CHANGEABLE
+    if unknown:
+        raise TypeError(f"update_run can't set {', '.join(sorted(unknown))}")
+    values = {
+        name: from_float(value) if isinstance(value, float) else value
+        for name, value in columns.items()
+    }
+    changed = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.attempt <= attempt)
+        .values({**values, "attempt": attempt, "updated_at": time.time() if now is None else now})
+    )
+    if changed.rowcount != 1:
+        _refuse(connection, run_id, attempt)
+
+
+def follow_job(
+    connection: Connection, run_id: str, state: JobState, *, attempt: int, now: float
+) -> None:
+    """Give a run the state of its job; nothing to do while the run has not begun."""
+    values: dict[str, Any] = {"state": state.value, "attempt": attempt, "updated_at": now}
+    if state is JobState.RUNNING:
+        values["error"] = None
+    values["finished_at"] = now if state.is_finished else None
+    if state in (JobState.FAILED, JobState.LOST, JobState.CANCELLED):
+        values["error"] = select(jobs.c.error).where(jobs.c.run_id == run_id).scalar_subquery()
+    connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+
+
+def set_environment(
+    connection: Connection, run_id: str, environment: Mapping[str, Any], *, attempt: int
+) -> None:
+    """Store where a run was made: the content of its `environment.json`.
+
+    Code (`commit`, `dirty`, `diff`), `host` and `data_fingerprint` get columns of their own.
+
+    Raises:
+        FencedError: a later attempt has the run.
+        NotFoundError: no such run.
+    """
+    rest = dict(environment)
+    code: Mapping[str, Any] = rest.pop("code", None) or {}
+    values: dict[str, Any] = {
+        "environment": rest,
+        "code_commit": code.get("commit"),
+        "code_dirty": bool(code.get("dirty", False)),
+        "code_diff": code.get("diff") or "",
+    }
+    for name in ("host", "data_fingerprint"):
+        if isinstance(rest.get(name), str):
+            values[name] = rest[name]
+    changed = connection.execute(
+        update(runs).where(runs.c.id == run_id, runs.c.attempt <= attempt).values(values)
+    )
+    if changed.rowcount != 1:
+        _refuse(connection, run_id, attempt)
+
+
+def set_final_metrics(
+    connection: Connection, run_id: str, metrics: Mapping[str, float], *, attempt: int
+) -> None:
+    """Store a run's final values by name (`test.acc7`), in place of those it had.
+
+    Raises:
+        FencedError: a later attempt has the run.
+        NotFoundError: no such run.
+    """
+    update_run(connection, run_id, attempt=attempt)
+    connection.execute(delete(final_metrics).where(final_metrics.c.run_id == run_id))
+    rows = [
+        {"run_id": run_id, "name": name, "value": from_float(float(value))}
+        for name, value in metrics.items()
+    ]
+    if rows:
+        connection.execute(insert(final_metrics), rows)
+
+
+def store_settings(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
+    """Store the settings of a run by dotted name, in place of those it had."""
+    connection.execute(delete(settings).where(settings.c.run_id == run_id))
+    rows = [
+        {"run_id": run_id, "name": name, "text": _as_text(value), "number": _as_number(value)}
+        for name, value in values.items()
+    ]
+    if rows:
+        connection.execute(insert(settings), rows)
+
+
+def store_tags(connection: Connection, run_id: str, words: Iterable[str]) -> None:
+    """Add tags to a run; one that it has is left."""
+    rows = [{"run_id": run_id, "tag": word} for word in dict.fromkeys(words)]
+    if rows:
+        connection.execute(upsert.insert(connection, tags).on_conflict_do_nothing(), rows)
+
+
+def add_tag(connection: Connection, run_id: str, tag: str, *, actor: str, now: float) -> None:
+    """Put a tag on a run.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    _touch(connection, run_id, {}, why=f"tagged {tag}", actor=actor, now=now)
+    store_tags(connection, run_id, (tag,))
+
+
+def remove_tag(connection: Connection, run_id: str, tag: str, *, actor: str, now: float) -> None:
+    """Take a tag off a run.
+
+    Raises:
+        NotFoundError: no such run, or it does not have the tag.
+    """
+    _touch(connection, run_id, {}, why=f"tag {tag} removed", actor=actor, now=now)
+    gone = connection.execute(delete(tags).where(tags.c.run_id == run_id, tags.c.tag == tag))
+    if gone.rowcount != 1:
+        raise NotFoundError(f"Run `{run_id}` has no tag `{tag}`.")
+
+
+def set_note(connection: Connection, run_id: str, note: str, *, actor: str, now: float) -> None:
+    """Set the note of a run; an empty one removes it.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    _touch(connection, run_id, {"note": note}, why="note changed", actor=actor, now=now)
+
+
+def archive(
+    connection: Connection, run_id: str, *, actor: str, now: float, archived: bool = True
+) -> None:
+    """Take a run out of lists, or with `archived=False` put it back.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    why = "archived" if archived else "restored"
+    _touch(connection, run_id, {"archived": archived}, why=why, actor=actor, now=now)
+
+
+def delete_run(connection: Connection, run_id: str, *, actor: str, now: float) -> None:
+    """Remove a run from the database with its job, points and all else; its folder is left.
+
+    Raises:
+        NotFoundError: no such run.
+        JobStateError: it is live or waits to go on.
+    """
+    state = connection.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar()
+    if state is None:
+        raise NotFoundError(f"There is no run `{run_id}`.")
+    if not (JobState(state).is_finished or state == JobState.LOST):
+        raise JobStateError(f"Run `{run_id}` is {state}; only one that is over can be deleted.")
+    for table in (attempts, tags, settings):
+        connection.execute(delete(table).where(table.c.run_id == run_id))
+    connection.execute(delete(runs).where(runs.c.id == run_id))
+    connection.execute(delete(jobs).where(jobs.c.run_id == run_id))
+    add_event(
+        connection, "run", now=now, why="deleted", actor=actor, run_id=run_id, from_state=state
+    )
+
+
+def _touch(
+    connection: Connection,
+    run_id: str,
+    values: Mapping[str, Any],
+    *,
+    why: str,
+    actor: str,
+    now: float,
+) -> None:
+    """Change what a user may change of a run, with its event."""
+    changed = connection.execute(
+        update(runs).where(runs.c.id == run_id).values({**values, "updated_at": now})
+    )
+    if changed.rowcount != 1:
+        raise NotFoundError(f"There is no run `{run_id}`.")
+    add_event(connection, "run", now=now, why=why, actor=actor, run_id=run_id)
+
+
+def _job_of(connection: Connection, run_id: str) -> tuple[str, int] | None:
+    row = connection.execute(
+        select(jobs.c.state, jobs.c.attempt).where(jobs.c.run_id == run_id)
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+def _refuse(connection: Connection, run_id: str, attempt: int) -> None:
+    newest = connection.execute(select(runs.c.attempt).where(runs.c.id == run_id)).scalar()
+    if newest is None:
+        raise NotFoundError(f"There is no run `{run_id}`.")
+    raise FencedError(
+        f"Attempt {attempt} no longer owns run `{run_id}`: attempt {newest} does. "
+        "Stop the child and write nothing more."
+    )
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
+    return json.dumps(value)
+
+
+def _as_number(value: Any) -> float | None:
+    return from_float(float(value)) if isinstance(value, int | float) else None

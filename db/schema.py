@@ -1,0 +1,114 @@
+"""Bringing a database to this schema version once, however many processes start together."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from db import migrations, sqlite, views
+from db.errors import DatabaseError, SchemaTooNewError, SchemaTooOldError
+from db.migrations import SCHEMA_VERSION
+
+_ADVISORY_LOCK = 7_384_635
+"""Any number, the same in every process."""
+
+
+def prepare(engine: Engine, path: Path | None, where: str, *, read_only: bool, begin: str) -> None:
+    """Check the schema's version, and migrate an older one.
+
+    Args:
+        engine: of the database.
+        path: its file; None for PostgreSQL.
+        where: the file or URL, for messages.
+        read_only: refuse instead of migrating.
+        begin: execution option with the statement that starts a transaction.
+    """
+    found = _found_version(engine, path, where)
+    if found == SCHEMA_VERSION:
+        return
+    _refuse_newer(found, where)
+    if read_only:
+        raise SchemaTooOldError(
+            f"The run database `{where}` has schema version {found}, but this setgf reads version "
+            f"{SCHEMA_VERSION} and was told not to write. Open it once for writing with "
+            "`setgf db info` to upgrade it."
+        )
+    if path is not None:
+        _use_wal(engine, where)
+    immediate = {begin: "BEGIN IMMEDIATE"}
+    with engine.connect().execution_options(**immediate) as connection, connection.begin():
+        _migrate(connection, path, where)
+
+
+def version(connection: Connection) -> int:
+    """Return the version of the schema; 0 when there is none."""
+    if connection.dialect.name == "sqlite":
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if not inspect(connection).has_table("alembic_version"):
+        return 0
+    return int(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or 0)
+
+
+def snapshot(connection: Connection) -> str:
+    """Return PostgreSQL's list of finished transactions: it changes with every commit."""
+    return str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar_one())
+
+
+def _found_version(engine: Engine, path: Path | None, where: str) -> int:
+    if path is None:
+        with engine.connect() as connection:
+            return version(connection)
+    raw = engine.raw_connection()
+    try:
+        connection = raw.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        found = sqlite.header_version(connection)
+        if found == 0 and sqlite.has_tables(connection) and not _is_ours(connection):
+            raise DatabaseError(
+                f"`{where}` is a database, but not one of setgf. Name another file with --db or "
+                "$SETGF_DATABASE_URL."
+            )
+        return found
+    finally:
+        raw.close()
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Return True for a file another process has just migrated, after our look at its header."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    return connection.execute(query).fetchone() is not None
+
+
+def _refuse_newer(found: int, where: str) -> None:
+    if found > SCHEMA_VERSION:
+        raise SchemaTooNewError(
+            f"The run database `{where}` has schema version {found}, but this setgf knows versions "
+            f"up to {SCHEMA_VERSION}. Install a later setgf, or name another database with --db."
+        )
+
+
+def _use_wal(engine: Engine, where: str) -> None:
+    raw = engine.raw_connection()
+    try:
+        connection = raw.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        sqlite.turn_on_wal(connection, where)
+    finally:
+        raw.close()
+
+
+def _migrate(connection: Connection, path: Path | None, where: str) -> None:
+    """Migrate, unless another process did while this one waited for the lock."""
+    if path is None:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+    found = version(connection)
+    _refuse_newer(found, where)
+    if found == SCHEMA_VERSION:
+        return
+    views.drop(connection)
+    migrations.upgrade(connection)
+    views.create(connection)
+    if path is not None:
+        connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -1,0 +1,31 @@
+"""Names of series: `split.name` for the fusion branch, else `split.branch.name`."""
+
+from __future__ import annotations
+
+_BRANCHES = ("text", "audio", "vision")
+FUSION = "fusion"
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """Return split, branch and name of a series.
+
+    >>> split_name("valid.text.mae"), split_name("train.loss"), split_name("loss")
+    (('valid', 'text', 'mae'), ('train', 'fusion', 'loss'), ('', 'fusion', 'loss'))
+    """
+    split, dot, rest = name.partition(".")
+    if not dot:
+        return "", FUSION, name
+    branch, dot, inner = rest.partition(".")
+    if dot and branch in _BRANCHES:
+        return split, branch, inner
+    return split, FUSION, rest
+
+
+def join_name(split: str, branch: str, name: str) -> str:
+    """Return the full name of a series.
+
+    >>> join_name("valid", "text", "mae"), join_name("train", "fusion", "loss")
+    ('valid.text.mae', 'train.loss')
+    """
+    parts = (split, "" if branch == FUSION else branch, name)
+    return ".".join(part for part in parts if part)
