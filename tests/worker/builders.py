@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from db.records import Device, Job, JobState
+from db.records import Device, Job, JobState, NewJob
+from setgf.config import ExperimentConfig, override
 
 
 def a_job(job_id: int = 1, **changes: Any) -> Job:
@@ -48,3 +49,23 @@ def a_device(name: str) -> Device:
         worker_id="w", name=name, kind=kind, model="", memory_mib=1, memory_used_mib=0,
         utilisation=0.0, job_id=None,
     )  # fmt: skip
+
+
+def a_new_job(run_id: str, *plan: str, **changes: Any) -> NewJob:
+    """A job for the stub child; `plan` says what it does."""
+    config = override(ExperimentConfig(), {"data.name": "demo"})
+    values: dict[str, Any] = {
+        "run_id": run_id,
+        "name": run_id,
+        "config": config.to_dict(),
+        "settings": config.flatten(),
+        "fingerprint": config.fingerprint,
+        "variant": config.variant,
+        "dataset": "mosi",
+        "data_name": "demo",
+        "model": "setgf",
+        "seed": 1111,
+        "max_epochs": 9,
+        "tags": plan,
+    }
+    return NewJob(**(values | changes))
