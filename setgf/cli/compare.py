@@ -61,17 +61,15 @@ def compare(
 def _find_runs(
     *, dataset: Dataset | None, data: str | None, group: str | None, where: str | None
 ) -> list[Run]:
-    from db import query
-    from setgf.home import find_home
+    from setgf.cli.stored_runs import read_runs
 
-    with query.open(find_home().database_url) as runs:
-        return [
-            run
-            for run in runs.runs(where=where)
-            if (dataset is None or run.dataset == dataset)
-            and (data is None or run.data_name == data)
-            and (group is None or group in (run.group_name, str(run.group_id)))
-        ]
+    return [
+        run
+        for run in read_runs(where=where)
+        if (dataset is None or run.dataset == dataset)
+        and (data is None or run.data_name == data)
+        and (group is None or group in (run.group_name, str(run.group_id)))
+    ]
 
 
 def _compare(

@@ -1,0 +1,26 @@
+"""Runs for commands that read: a home without a database yet has none, and that is no error."""
+
+from __future__ import annotations
+
+from db import query
+from db.errors import NotFoundError
+from db.records import Run
+from setgf.cli.output import note
+from setgf.home import find_home
+
+
+def read_runs(
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    limit: int | None = None,
+    archived: bool = False,
+) -> tuple[Run, ...]:
+    """Return stored runs; says on stderr where there is no database yet and what to do."""
+    try:
+        database = query.open(find_home().database_url)
+    except NotFoundError as error:
+        note(str(error))
+        return ()
+    with database:
+        return database.runs(where=where, sort=sort, limit=limit, archived=archived)
