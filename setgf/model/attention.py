@@ -123,7 +123,6 @@ class AttentionBlock(nn.Module):
             nn.LayerNorm(width),
             nn.Linear(width, 4 * width),
             nn.GELU(),
-            nn.Dropout(dropout),
             nn.Linear(4 * width, width),
             nn.Dropout(dropout),
         )
