@@ -8,6 +8,7 @@ from typing import Any
 
 from db.engine import open_database
 from db.jobs.attempts import add_attempt
+from db.jobs.queue import ensure_group
 from db.metrics import ingest
 from db.records import Attempt, JobState, NewRun, Point
 from db.runs import add_run, set_final_metrics, update_run
@@ -38,6 +39,7 @@ def store_run(
     metrics: Mapping[str, float] | None = None,
     series: Mapping[str, list[float]] | None = None,
     created_at: float = 1000.0,
+    group: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Store a foreground run; `metrics` are its final values, `series` its points from step 1."""
@@ -45,10 +47,12 @@ def store_run(
         dataset=dataset,
         settings={"data.name": data, "model.name": model, "seed": seed, **(settings or {})},
     )
+    with writing() as connection:
+        group_id = ensure_group(connection, group, "seeds", now=created_at) if group else None
     run = NewRun(
         id=run_id,
         job_id=None,
-        group_id=None,
+        group_id=group_id,
         name=f"{model}-{seed}",
         config=config.to_dict(),
         settings=config.flatten(),

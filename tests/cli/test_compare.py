@@ -104,6 +104,15 @@ def test_runs_can_be_chosen_by_filter_and_data(seeds):
     assert models("--dataset", "sims") == []
 
 
+def test_runs_of_one_group_can_be_compared():
+    store_run("aaaaaaaa", group="first", metrics={"test.mae": 0.9})
+    store_run("bbbbbbbb", group="second", metrics={"test.mae": 0.8}, created_at=2000.0)
+
+    for name in ("first", "1"):
+        found = run_setgf("compare", "--group", name, "--format", "json").json
+        assert found[0]["rows"][0]["runs"] == ["aaaaaaaa"]
+
+
 def test_a_baseline_tells_how_far_the_others_are(seeds):
     out = run_setgf("compare", "--baseline", "text_only").out
 
