@@ -1,5 +1,126 @@
-"""Owned by its helper; being written."""
+"""`setgf watch`: follow the queue as lines of text, one whenever something changed."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from setgf.cli.job_words import ask_queue, first_line
+from setgf.cli.output import note, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from db.query import Query
+    from db.records import Job, Run
+
+POLL_SECONDS = 0.3
+LOSS_SERIES = "train.loss"
+SECONDS_A_LINE = 10.0
+"""A run that only made steps gets a line this often."""
 
 
-def watch() -> None:
-    """Being written."""
+def watch(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when no job waits or runs.")
+    ] = False,
+) -> None:
+    """Follow the queue: a line whenever a job's state, epoch or best score changes.
+
+    Example: setgf watch --until-idle
+    """
+    with ask_queue() as query:
+        watcher = Watcher(query)
+        while True:
+            for line in watcher.look(time.time()):
+                say(line)
+            if until_idle and watcher.is_idle:
+                note("The queue is idle.")
+                return
+            watcher.wait(POLL_SECONDS)
+
+
+class Watcher:
+    """Remembers what was shown of every job, and says what is new."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.is_idle = False
+        """True when no job waits or runs."""
+        self._shown: dict[int, tuple[object, ...]] = {}
+        self._said_at: dict[int, float] = {}
+        self._version: int | None = None
+        self._is_first = True
+
+    def look(self, now: float) -> Iterator[str]:
+        """Yield a line for every job that changed since the last look."""
+        version = self.query.database.data_version()
+        if version == self._version:
+            return
+        self._version = version
+        jobs = self.query.jobs()
+        for job in jobs:
+            if self._is_first and job.state.is_finished:
+                self._shown[job.id] = self._key(job, None)
+                continue
+            if job.state.is_finished and self._was_finished(job):
+                continue
+            run = self._run(job)
+            if self._has_news(job, run, now):
+                yield describe(job, run, self._loss(run))
+        self._is_first = False
+        self.is_idle = not any(job.state.is_live or job.state == "queued" for job in jobs)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the next look."""
+        time.sleep(seconds)
+
+    def _was_finished(self, job: Job) -> bool:
+        return self._shown.get(job.id, ("",))[0] == job.state
+
+    def _key(self, job: Job, run: Run | None) -> tuple[object, ...]:
+        return (job.state, job.attempt, run.epoch if run else 0, run.best_epoch if run else None)
+
+    def _has_news(self, job: Job, run: Run | None, now: float) -> bool:
+        key = self._key(job, run)
+        is_old = now - self._said_at.get(job.id, 0.0) >= SECONDS_A_LINE
+        if key == self._shown.get(job.id) and not (is_old and job.state == "running"):
+            return False
+        self._shown[job.id] = key
+        self._said_at[job.id] = now
+        return True
+
+    def _run(self, job: Job) -> Run | None:
+        from db.errors import NotFoundError
+
+        if job.attempt == 0:
+            return None
+        try:
+            return self.query.run(job.run_id)
+        except NotFoundError:
+            return None
+
+    def _loss(self, run: Run | None) -> float | None:
+        """Return the last training loss."""
+        if run is None or LOSS_SERIES not in self.query.series(run.id):
+            return None
+        return self.query.points(run.id, LOSS_SERIES, after_step=max(0, run.step - 1)).values[-1]
+
+
+def describe(job: Job, run: Run | None, loss: float | None) -> str:
+    """Return the line of a job: state, epoch, best validation score, loss."""
+    parts = [time.strftime("%H:%M:%S"), f"{job.id:>4}", f"{job.state:<9}", job.name]
+    if run is not None and job.attempt:
+        parts.append(f"epoch {run.epoch}/{job.max_epochs}")
+        if run.best_valid is not None:
+            parts.append(f"best {run.monitor} {run.best_valid:.4f} (epoch {run.best_epoch})")
+        if loss is not None and math.isfinite(loss):
+            parts.append(f"loss {loss:.4f}")
+    if job.attempt > 1:
+        parts.append(f"attempt {job.attempt}")
+    if job.error and job.state != "succeeded":
+        parts.append(first_line(job.error))
+    return "  ".join(parts)

@@ -26,15 +26,21 @@ def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
     return "\n".join(text.splitlines()[-lines:]).strip()
 
 
-def read_new(path: Path, offset: int) -> tuple[str, int]:
-    """Return the whole lines appended since `offset`, and the new offset."""
+def read_new(path: Path, offset: int, *, to_end: bool = False) -> tuple[str, int]:
+    """Return the lines appended since `offset`, and the new offset.
+
+    Args:
+        path: of the log; it need not exist.
+        offset: bytes already read.
+        to_end: a last line without newline as well.
+    """
     try:
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read()
     except FileNotFoundError:
         return "", offset
-    whole = data.rfind(b"\n") + 1
+    whole = len(data) if to_end else data.rfind(b"\n") + 1
     return data[:whole].decode("utf-8", "replace"), offset + whole
 
 

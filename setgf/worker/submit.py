@@ -6,20 +6,25 @@ preset or model, an encoder that is not there, a metric the data set does not ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from db.records import Job, NewJob, NewRun
+from db.records import Job, JobState, NewJob, NewRun
 from setgf.config import ExperimentConfig, ModelName, build_config, config_from_dict, full_name
 from setgf.errors import ConfigError
 from setgf.home import Home
 from setgf.runs.folder import RunIdentity, new_run_id
 from setgf.terms import Dataset
 
+if TYPE_CHECKING:
+    from db.engine import Database
+
 MODEL_NAMES: tuple[str, ...] = get_args(ModelName)
+_WORTH_REPEATING = (JobState.FAILED, JobState.CANCELLED, JobState.LOST)
+_IDS_A_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,33 @@ def plan_jobs(home: Home, request: Request) -> tuple[NewJob, ...]:
     ]
     _check(configs, dataset)
     return tuple(_job(request, config, dataset) for config in configs)
+
+
+def find_duplicates(
+    database: Database, fingerprints: Iterable[str]
+) -> Mapping[str, tuple[int, JobState]]:
+    """Return the newest job, with its state, of every fingerprint that waits, runs or is done.
+
+    Args:
+        database: the run database.
+        fingerprints: of the experiments in question.
+    """
+    from sqlalchemy import select
+
+    from db.tables import jobs
+
+    kept = [state.value for state in JobState if state not in _WORTH_REPEATING]
+    wanted = tuple(dict.fromkeys(fingerprints))
+    found: dict[str, tuple[int, JobState]] = {}
+    with database.read() as connection:
+        for begin in range(0, len(wanted), _IDS_A_QUERY):
+            part = wanted[begin : begin + _IDS_A_QUERY]
+            query = select(jobs.c.fingerprint, jobs.c.id, jobs.c.state).where(
+                jobs.c.fingerprint.in_(part), jobs.c.state.in_(kept)
+            )
+            for fingerprint, job_id, state in connection.execute(query.order_by(jobs.c.id)):
+                found[fingerprint] = (job_id, JobState(state))
+    return found
 
 
 def _config(request: Request, dataset: Dataset, model: str, seed: int) -> ExperimentConfig:
