@@ -43,6 +43,8 @@ class Progress:
     best_valid: float
     best_epoch: int
     """0 before the first epoch has ended."""
+    is_epoch_end: bool = False
+    """The epoch has been judged: `valid` is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +231,7 @@ class _Run:
             best=is_best,
             best_epoch=stopping.best_epoch,
         )
-        self._show()
+        self._show(is_epoch_end=True)
         position.next_epoch()
         if self.session.is_over or self.keeper.is_due(at_epoch_end=True):
             self.keeper.save()
@@ -264,7 +266,7 @@ class _Run:
         self.recorder.event("finished", **asdict(result))
         return result
 
-    def _show(self) -> None:
+    def _show(self, *, is_epoch_end: bool = False) -> None:
         if self.on_progress is None:
             return
         position, stopping = self.session.position, self.session.stopping
@@ -279,5 +281,6 @@ class _Run:
                 valid=self.last_valid,
                 best_valid=stopping.best,
                 best_epoch=stopping.best_epoch,
+                is_epoch_end=is_epoch_end,
             )
         )

@@ -1,0 +1,152 @@
+"""Trains one attempt of one run: `python -m setgf.worker.child --run FOLDER --attempt N ...`.
+
+It knows a run folder and the feature stores, no database. Exit codes: 0 finished, 130 stopped with
+a checkpoint, else that of the error, which is told by a `failed` event and on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setgf.config import ExperimentConfig, config_from_dict
+from setgf.errors import SetgfError, StoppedError
+from setgf.home import Home
+from setgf.runs.folder import AttemptFolder, RunFolder
+from setgf.runs.recorder import FolderRecorder
+
+if TYPE_CHECKING:
+    from setgf.training.fit import FitResult, Progress
+
+log = logging.getLogger("setgf.child")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train an attempt and return the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    faulthandler.enable()
+    run = RunFolder(Path(options.run))
+    attempt = run.attempt_folder(options.attempt)
+    try:
+        recorder = FolderRecorder(attempt)
+    except SetgfError as error:
+        return _tell(error)
+    # The flag is looked at between two steps; a second SIGTERM changes nothing.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: recorder.request_stop())
+    resume_from = run.path / options.resume / "checkpoints" if options.resume else None
+    return record_failure(
+        recorder,
+        lambda: train_attempt(
+            attempt, recorder, Home(Path(options.home)), resume_from, _log_epochs()
+        ),
+    )
+
+
+def train_attempt(
+    attempt: AttemptFolder,
+    recorder: FolderRecorder,
+    home: Home,
+    resume_from: Path | None,
+    on_progress: Callable[[Progress], None],
+) -> FitResult:
+    """Train the run of an attempt folder, by the config and on the store it names."""
+    run = attempt.run
+    config = config_from_dict(run.config(), where=str(run.path / "config.json"))
+    prepare_threads(config)
+    # From here on torch is loaded: the variables above must be set before.
+    import torch
+
+    from setgf.data.store import open_store
+    from setgf.runs.environment import write_environment
+    from setgf.training.fit import fit
+
+    store = open_store(home, config.data.name)
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    write_environment(run, data_fingerprint=store.manifest.fingerprint, gpu=gpu)
+    return fit(config, store, recorder, resume_from=resume_from, on_progress=on_progress)
+
+
+def prepare_threads(config: ExperimentConfig) -> None:
+    """Set the thread variables that are read when torch is loaded."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if config.train.threads > 0:
+        os.environ["OMP_NUM_THREADS"] = str(config.train.threads)
+
+
+def record_failure(recorder: FolderRecorder, work: Callable[[], object]) -> int:
+    """Do the work; record why it failed, and return the exit code."""
+    try:
+        work()
+    except StoppedError as error:
+        log.info("%s", error)
+        return error.exit_code
+    except SetgfError as error:
+        return _tell(error, recorder)
+    except Exception as error:  # noqa: BLE001 - the end of this process: everything is recorded
+        traceback.print_exc()
+        return _tell(error, recorder)
+    return 0
+
+
+def _tell(error: Exception, recorder: FolderRecorder | None = None) -> int:
+    """Say what went wrong, on standard error and in the run folder; return the exit code."""
+    from setgf.training.failures import failure_class
+
+    code = error.exit_code if isinstance(error, SetgfError) else 1
+    message = str(error) or type(error).__name__
+    if not isinstance(error, SetgfError):
+        message = f"{type(error).__name__}: {message}"
+    sys.stderr.write(f"setgf: error: {message}\n")
+    if recorder is not None:
+        try:
+            recorder.event(
+                "failed", failure_class=failure_class(error), message=message, exit_code=code
+            )
+        except SetgfError as second:  # a full disk, or a later attempt owns the run
+            sys.stderr.write(f"setgf: error: {second}\n")
+    return code
+
+
+def _log_epochs() -> Callable[[Progress], None]:
+    """Return a listener that logs one line an epoch."""
+    logged = 0
+
+    def listen(progress: Progress) -> None:
+        nonlocal logged
+        if progress.is_epoch_end and progress.epoch != logged:
+            logged = progress.epoch
+            log.info(
+                "epoch %d/%d step %d loss %.4f valid %.4f best %.4f at epoch %d",
+                progress.epoch,
+                progress.max_epochs,
+                progress.step,
+                progress.loss,
+                progress.valid,
+                progress.best_valid,
+                progress.best_epoch,
+            )
+
+    return listen
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="setgf.worker.child", description=__doc__)
+    parser.add_argument("--run", required=True, help="Run folder.")
+    parser.add_argument("--attempt", required=True, type=int, help="Number of the attempt.")
+    parser.add_argument("--home", required=True, help="Folder that holds the feature stores.")
+    parser.add_argument("--resume", help="Attempt folder name (a1) to go on from.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
