@@ -202,7 +202,6 @@ class _Builder:
         try:
             re.compile(value.text)
         except re.error as error:
-            raise refused(
-                self._text, value.token, f"This regular expression can't be read: {error}."
-            )
+            words = f"This regular expression can't be read: {error}."
+            raise refused(self._text, value.token, words) from error
         return func.coalesce(field.expression.regexp_match(value.text), false())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import Insert
 
 from db import upsert
 from db.digest import LEVELS, Digest, digest
@@ -38,16 +39,18 @@ def ingest(
     if points_offset <= get_attempt(connection, run_id, attempt).points_offset:
         return 0
     limit = resume_limit(connection, run_id, attempt)
-    batches: dict[str, dict[int, Point]] = defaultdict(dict)
+    batches: dict[str, dict[int, Point]] = {}
     for point in points:
         if limit is None or point.step <= limit:
-            batches[point.series].setdefault(point.step, point)
-    stored = 0
+            batches.setdefault(point.series, {}).setdefault(point.step, point)
+    new = _Batch()
     known = _open_series(connection, run_id, tuple(batches))
     for name, batch in batches.items():
-        stored += _store(connection, known[name], attempt, batch)
+        there = _steps_there(connection, known[name], attempt, batch)
+        new.add(known[name], attempt, [batch[step] for step in batch if step not in there])
+    new.store(connection)
     change_attempt(connection, run_id, attempt, points_offset=points_offset)
-    return stored
+    return len(new.points)
 
 
 def supersede(connection: Connection, run_id: str, attempt: int, resume_step: int) -> int:
@@ -78,12 +81,63 @@ def supersede(connection: Connection, run_id: str, attempt: int, resume_step: in
     return dropped
 
 
+class _Batch:
+    """Rows to store, of all series together: three statements, however many series there are."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, int, int, int, float | None, float]] = []
+        self._pyramid: list[dict[str, Any]] = []
+        self._summaries: list[dict[str, Any]] = []
+
+    def add(self, row: Row[Any], attempt: int, new: Sequence[Point]) -> None:
+        """Take in new points of the series in `row`."""
+        if not new:
+            return
+        series_id = row.id
+        self.points += [
+            (series_id, attempt, point.step, point.epoch, from_float(point.value), point.time)
+            for point in new
+        ]
+        digests = digest((point.step, point.value) for point in new)
+        self._pyramid += _pyramid_rows(series_id, digests)
+        whole = _digest_of(row)
+        for (level, _), found in digests.items():
+            if level == LEVELS[-1]:
+                whole.merge(found)
+        self._summaries.append(_summary(row, whole, new))
+
+    def store(self, connection: Connection) -> None:
+        """Store the rows."""
+        if self.points:
+            _insert_points(connection, self.points)
+            connection.execute(_merge_into_pyramid(connection.dialect.name), self._pyramid)
+            connection.execute(_UPDATE_SUMMARY, self._summaries)
+
+
+def _insert_points(
+    connection: Connection, rows: list[tuple[int, int, int, int, float | None, float]]
+) -> None:
+    """Insert points; on SQLite past SQLAlchemy, which spends more on a row than SQLite does."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(
+            "INSERT INTO points (series_id, attempt, step, epoch, value, time) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        return
+    names = points_table.c.keys()
+    connection.execute(insert(points_table), [dict(zip(names, row, strict=True)) for row in rows])
+
+
 def _open_series(
     connection: Connection, run_id: str, names: Sequence[str]
 ) -> Mapping[str, Row[Any]]:
     """Return the rows of the series of these names, made when they are not there."""
     parts = {name: split_name(name) for name in names}
-    if parts:
+    query = select(*series.c).where(series.c.run_id == run_id).with_for_update()
+    rows = {(row.split, row.branch, row.name): row for row in connection.execute(query)}
+    missing = [key for key in parts.values() if key not in rows]
+    if missing:
         connection.execute(
             upsert.insert(connection, series).on_conflict_do_nothing(),
             [
@@ -95,42 +149,11 @@ def _open_series(
                     "num_points": 0,
                     "non_finite": 0,
                 }
-                for split, branch, name in parts.values()
+                for split, branch, name in missing
             ],
         )
-    query = select(*series.c).where(series.c.run_id == run_id).with_for_update()
-    rows = {(row.split, row.branch, row.name): row for row in connection.execute(query)}
+        rows = {(row.split, row.branch, row.name): row for row in connection.execute(query)}
     return {name: rows[key] for name, key in parts.items()}
-
-
-def _store(connection: Connection, row: Row[Any], attempt: int, batch: Mapping[int, Point]) -> int:
-    """Store the points of one series that are not there, with its summary and its pyramid."""
-    there = _steps_there(connection, row, attempt, batch)
-    new = [point for step, point in batch.items() if step not in there]
-    if not new:
-        return 0
-    connection.execute(
-        insert(points_table),
-        [
-            {
-                "series_id": row.id,
-                "attempt": attempt,
-                "step": point.step,
-                "epoch": point.epoch,
-                "value": from_float(point.value),
-                "time": point.time,
-            }
-            for point in new
-        ],
-    )
-    digests = digest((point.step, point.value) for point in new)
-    _add_to_pyramid(connection, row.id, digests)
-    whole = _digest_of(row)
-    for (level, _), found in digests.items():
-        if level == LEVELS[-1]:
-            whole.merge(found)
-    _write_summary(connection, row, whole, new)
-    return len(new)
 
 
 def _steps_there(
@@ -158,40 +181,72 @@ def _digest_of(row: Row[Any]) -> Digest:
     )
 
 
-def _write_summary(
-    connection: Connection, row: Row[Any], whole: Digest, new: Sequence[Point]
-) -> None:
+def _summary(row: Row[Any], whole: Digest, new: Sequence[Point]) -> dict[str, Any]:
+    """Return the summary of the series in `row` with new points in it."""
     first = min(point.step for point in new)
     last = max(new, key=lambda point: point.step)
-    values: dict[str, Any] = {
-        "minimum": whole.minimum,
-        "minimum_step": whole.minimum_step,
-        "maximum": whole.maximum,
-        "maximum_step": whole.maximum_step,
-        "num_points": whole.count,
-        "non_finite": whole.non_finite,
+    is_later = row.last_step is None or last.step > row.last_step
+    return {
+        "key": row.id,
+        "first_step": first if row.first_step is None else min(first, row.first_step),
+        "last": from_float(last.value) if is_later else row.last,
+        "last_step": last.step if is_later else row.last_step,
+        "last_epoch": last.epoch if is_later else row.last_epoch,
+        "last_time": last.time if is_later else row.last_time,
+        **_columns(whole),
     }
-    if row.first_step is None or first < row.first_step:
-        values["first_step"] = first
-    if row.last_step is None or last.step > row.last_step:
-        values |= {
-            "last": from_float(last.value),
-            "last_step": last.step,
-            "last_epoch": last.epoch,
-            "last_time": last.time,
+
+
+def _columns(found: Digest) -> dict[str, Any]:
+    """Return a digest as columns of a summary; of the pyramid with its total."""
+    return {
+        "minimum": found.minimum,
+        "minimum_step": found.minimum_step,
+        "maximum": found.maximum,
+        "maximum_step": found.maximum_step,
+        "num_points": found.count,
+        "non_finite": found.non_finite,
+    }
+
+
+_SUMMARY_COLUMNS = (
+    "first_step",
+    "last",
+    "last_step",
+    "last_epoch",
+    "last_time",
+    *_columns(Digest()),
+)
+_UPDATE_SUMMARY = (
+    update(series)
+    .where(series.c.id == bindparam("key"))
+    .values({name: bindparam(name) for name in _SUMMARY_COLUMNS})
+)
+
+
+def _pyramid_rows(
+    series_id: int, digests: Mapping[tuple[int, int], Digest]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "series_id": series_id,
+            "level": level,
+            "bucket": bucket,
+            "total": found.total,
+            **_columns(found),
         }
-    connection.execute(update(series).where(series.c.id == row.id).values(values))
+        for (level, bucket), found in digests.items()
+    ]
 
 
-def _add_to_pyramid(
-    connection: Connection, series_id: int, digests: Mapping[tuple[int, int], Digest]
-) -> None:
-    """Merge digests into the stored ones, by one statement."""
-    statement = upsert.insert(connection, pyramid)
+@cache
+def _merge_into_pyramid(dialect: str) -> Insert:
+    """Return the statement that merges digests into the stored ones."""
+    statement = upsert.insert_for(dialect, pyramid)
     new = statement.excluded
     lower = or_(pyramid.c.minimum.is_(None), new.minimum < pyramid.c.minimum)
     higher = or_(pyramid.c.maximum.is_(None), new.maximum > pyramid.c.maximum)
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=[pyramid.c.series_id, pyramid.c.level, pyramid.c.bucket],
         set_={
             "minimum": case((lower, new.minimum), else_=pyramid.c.minimum),
@@ -202,24 +257,6 @@ def _add_to_pyramid(
             "num_points": pyramid.c.num_points + new.num_points,
             "non_finite": pyramid.c.non_finite + new.non_finite,
         },
-    )
-    connection.execute(
-        statement,
-        [
-            {
-                "series_id": series_id,
-                "level": level,
-                "bucket": bucket,
-                "minimum": found.minimum,
-                "minimum_step": found.minimum_step,
-                "maximum": found.maximum,
-                "maximum_step": found.maximum_step,
-                "total": found.total,
-                "num_points": found.count,
-                "non_finite": found.non_finite,
-            }
-            for (level, bucket), found in digests.items()
-        ],
     )
 
 
@@ -248,7 +285,9 @@ def _rebuild(connection: Connection, series_id: int, from_step: int) -> None:
         if bucket >= from_step >> level
     }
     if remade:
-        _add_to_pyramid(connection, series_id, remade)
+        connection.execute(
+            _merge_into_pyramid(connection.dialect.name), _pyramid_rows(series_id, remade)
+        )
     _remake_summary(connection, series_id)
 
 
@@ -261,20 +300,14 @@ def _remake_summary(connection: Connection, series_id: int) -> None:
     first = connection.execute(ends.order_by(points_table.c.step)).first()
     last = connection.execute(ends.order_by(points_table.c.step.desc())).first()
     connection.execute(
-        update(series)
-        .where(series.c.id == bindparam("key"))
-        .values(
-            first_step=first.step if first else None,
-            last=last.value if last else None,
-            last_step=last.step if last else None,
-            last_epoch=last.epoch if last else None,
-            last_time=last.time if last else None,
-            minimum=whole.minimum,
-            minimum_step=whole.minimum_step,
-            maximum=whole.maximum,
-            maximum_step=whole.maximum_step,
-            num_points=whole.count,
-            non_finite=whole.non_finite,
-        ),
-        {"key": series_id},
+        _UPDATE_SUMMARY,
+        {
+            "key": series_id,
+            "first_step": first.step if first else None,
+            "last": last.value if last else None,
+            "last_step": last.step if last else None,
+            "last_epoch": last.epoch if last else None,
+            "last_time": last.time if last else None,
+            **_columns(whole),
+        },
     )
