@@ -52,7 +52,11 @@ class RecurrentSubnetwork(nn.Module):
 
 
 class SelfMmNetwork(Network):
-    """Text vector, two recurrent subnetworks, concatenation and the heads."""
+    """Text vector, two recurrent subnetworks, concatenation and the heads.
+
+    The reference reads the first piece and never applies its text dropout: `text.pooling=first`
+    and `text.dropout=0` are its settings.
+    """
 
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
