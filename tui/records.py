@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from db.records import Event, Job, Points, Prediction, Run, RunDetail, Worker
 
@@ -20,6 +21,8 @@ class Counts:
     """Jobs failed or lost."""
     workers: int = 0
     """Workers alive."""
+    runs: int = 0
+    """Runs stored, archived ones not counted."""
 
     @property
     def is_idle(self) -> bool:
@@ -42,8 +45,6 @@ class RunsBody:
     """The Runs screen."""
 
     runs: tuple[Run, ...] = ()
-    total: int = 0
-    """Runs there are without the filter."""
     series: tuple[str, ...] = ()
     """Names one can draw."""
     points: tuple[Points, ...] = ()
@@ -60,7 +61,6 @@ class QueueBody:
 
     jobs: tuple[Job, ...] = ()
     workers: tuple[Worker, ...] = ()
-    total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,24 +93,31 @@ class Score:
     mean: float
     sd: float | None
     """Sample standard deviation; None for fewer than two seeds and where it was not published."""
-    num_values: int | None
-    """None where the publication does not say."""
+
+
+class RowKind(StrEnum):
+    """Where a line of the comparison comes from."""
+
+    RUNS = "runs"
+    FLOOR = "floor"
+    PUBLISHED = "published"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """A line of the comparison: one variant over its seeds, or a published result."""
+    """A line of the comparison: one variant over its seeds, a floor, or a published result."""
 
     key: str
+    kind: RowKind
     label: str
-    data_name: str
-    num_seeds: int | None
-    num_failed: int
     scores: Mapping[str, Score]
-    is_published: bool = False
-    selection: str = ""
-    """How the published epoch was chosen."""
-    source: str = ""
+    """By metric name; what is unknown is missing."""
+    num_seeds: int = 0
+    """Seeds that count."""
+    num_failed: int = 0
+    num_unfinished: int = 0
+    remark: str = ""
+    """Of a published row how its epoch was chosen, and its source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +129,11 @@ class CompareBody:
     choice: str = ""
     """The one shown."""
     dataset: str = ""
+    metrics: tuple[str, ...] = ()
+    """Names of the columns, in their order."""
+    lower_is_better: frozenset[str] = frozenset()
     rows: tuple[ModelRow, ...] = ()
-    published: tuple[ModelRow, ...] = ()
+    """Ours, floors, then published ones; the best of each first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +142,9 @@ class StoreFacts:
 
     name: str
     dataset: str
-    path: str
-    sizes: Mapping[str, int]
-    facts: tuple[tuple[str, str], ...]
-    """Name and value, in the order to be shown."""
-    lengths: tuple[tuple[str, int, int, int], ...]
-    """Modality and its shortest, median and longest sample, in steps."""
-    histogram: tuple[tuple[str, int], ...]
-    """Label range and number of training samples."""
-    report: tuple[str, ...]
-    """What was found and mended at import; sentences."""
+    num_samples: int
+    lines: tuple[str, ...]
+    """The report, ready to be read."""
     problem: str = ""
     """Why the store can't be read; empty when it can."""
 

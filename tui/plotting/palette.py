@@ -24,13 +24,21 @@ def marker(slot: int) -> str:
 
 
 def assign_slots(keys: Iterable[str], held: Mapping[str, int]) -> dict[str, int]:
-    """Give every key a slot: those already held stay, new ones take the lowest that is free."""
+    """Give every key a slot: its former one where that is free, else the lowest free one.
+
+    Args:
+        keys: what is drawn, most important first.
+        held: slots given before, also to keys no longer drawn.
+    """
+    slots: dict[str, int] = {}
+    taken: set[int] = set()
     wanted = list(dict.fromkeys(keys))
-    slots = {key: held[key] for key in wanted if key in held}
-    taken = set(slots.values())
+    for key in wanted:
+        if key in held and held[key] not in taken:
+            slots[key] = held[key]
+            taken.add(held[key])
     for key in wanted:
         if key not in slots:
-            slot = next(n for n in range(len(wanted) + 1) if n not in taken)
-            slots[key] = slot
-            taken.add(slot)
+            slots[key] = next(n for n in range(len(wanted) + 1) if n not in taken)
+            taken.add(slots[key])
     return slots

@@ -20,6 +20,8 @@ class Cell:
     role: Role = Role.PLAIN
     slot: int | None = None
     """Colour of a series instead of the role's."""
+    spans: bool = False
+    """Takes the rest of the row: the row is a heading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,10 @@ class Column(Generic[Row]):
     sort: Callable[[Row], Any] | None = None
     """What to sort by; None: the column can't be sorted. A None value sorts last."""
     is_right: bool = False
+    cuts_middle: bool = False
+    """Too long a text loses its middle instead of its end."""
+    takes_colour: bool = False
+    """Wears the colour of the row's line in a chart, where it has one."""
     grows: bool = False
     """Takes what is left of the width."""
     rank: int = 0

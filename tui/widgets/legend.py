@@ -18,7 +18,7 @@ MIN_LABEL = 8
 
 
 def legend_strips(
-    lines: Sequence[Line], width: int, rows: int, *, at: float | None, dark: bool
+    lines: Sequence[Line], width: int, rows: int, *, at: float | None, dark: bool, ground: Style
 ) -> list[Strip]:
     """Return at most `rows` strips; values are the newest, or those at the cursor.
 
@@ -38,20 +38,20 @@ def legend_strips(
     hidden = len(entries) - len(shown)
     strips: list[Strip] = []
     for start in range(0, len(shown), per_row):
-        segments = [Segment(" ")]
+        segments = [Segment(" ", ground)]
         for line, value in shown[start : start + per_row]:
-            style = series_style(line.slot, dark=dark)
+            style = ground + series_style(line.slot, dark=dark)
             segments += [
                 Segment(f"{marker(line.slot)} ", style + Style(bold=True)),
                 Segment(
                     cut_middle(line.label, label).ljust(label) + " ",
-                    role_style(Role.PLAIN, dark=dark),
+                    ground + role_style(Role.PLAIN, dark=dark),
                 ),
                 Segment(value.rjust(widest) + "  ", style),
             ]
         strips.append(Strip(segments))
     if hidden:
-        more = Segment(f" +{hidden} more", role_style(Role.DIM, dark=dark))
+        more = Segment(f" +{hidden} more", ground + role_style(Role.DIM, dark=dark))
         strips[-1] = Strip([*strips[-1], more])
     return strips
 

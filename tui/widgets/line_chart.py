@@ -179,7 +179,9 @@ class LineChart(Widget, can_focus=True):
             return [*top, *self._nothing(width, height - 1, dark=dark)]
         if height >= MIN_HEIGHT_FOR_LEGEND:
             rows = 1 if height < 14 else 2 if height < 22 else 3
-            top += legend_strips(self.data.lines, width, rows, at=self.cursor, dark=dark)
+            top += legend_strips(
+                self.data.lines, width, rows, at=self.cursor, dark=dark, ground=self.rich_style
+            )
         view = View(
             width=width,
             height=max(height - len(top), 1),

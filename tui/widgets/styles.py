@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, cast
 
 from rich.style import Style
-from textual.app import App
 from textual.widget import Widget
 
 from tui.formatting import Role
 from tui.plotting.chart import Ink
 from tui.plotting.palette import colour
+from tui.widgets.host import host
 
 _DARK = {
     Role.PLAIN: Style(color="#d5dae0"),
@@ -39,12 +38,12 @@ _AXIS = {True: "#55606c", False: "#a2a8b0"}
 
 def is_dark(widget: Widget) -> bool:
     """Return whether the theme in force has a dark ground."""
-    return cast(App[Any], widget.app).current_theme.dark  # pyright: ignore[reportUnknownMemberType]
+    return host(widget).current_theme.dark
 
 
 def has_colour(widget: Widget) -> bool:
     """Return False where NO_COLOR asks for none."""
-    return not cast(App[Any], widget.app).no_color  # pyright: ignore[reportUnknownMemberType]
+    return not host(widget).no_color
 
 
 def role_style(role: Role, *, dark: bool) -> Style:
@@ -76,7 +75,7 @@ def ink_style(ink: Ink, slot: int, *, dark: bool) -> Style:
     return plain[ink]
 
 
-def _blend(colour_name: str, *, dark: bool, share: float = 0.38) -> str:
+def _blend(colour_name: str, *, dark: bool, share: float = 0.3) -> str:
     """Return a colour mixed into the ground, so that raw values lie behind smoothed ones."""
     ground = (0x0F, 0x14, 0x19) if dark else (0xFB, 0xFB, 0xF9)
     parts = (int(colour_name[place : place + 2], 16) for place in (1, 3, 5))

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.formatting import Role, cut
+from tui.formatting import Role, cut, cut_middle
 from tui.plotting.palette import marker
 from tui.widgets.columns import Cell, Column, fit_columns, sort_rows
 from tui.widgets.styles import is_dark, role_style, series_style
@@ -25,7 +25,7 @@ MARGIN = 2
 """Cells left of the first column: marker and blank."""
 
 
-class Table(ScrollView, Generic[Row], can_focus=True):
+class Table(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     """Rows with keys, a cursor that follows its row, sorting, and (on request) a selection."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--idle"}
@@ -83,12 +83,14 @@ class Table(ScrollView, Generic[Row], can_focus=True):
         *,
         sorting: tuple[str, bool] = ("", False),
         selectable: bool = False,
+        opens: bool = False,
         id: str | None = None,  # noqa: A002 - the toolkit's word
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
         self.sorting = Table.Sorting(*sorting)
         self.selectable = selectable
+        self.opens = opens
         self.selection: frozenset[str] = frozenset()
         self.rows: tuple[Row, ...] = ()
         self._key = key
@@ -97,6 +99,7 @@ class Table(ScrollView, Generic[Row], can_focus=True):
         self._slots: Mapping[str, int] = {}
         self._fitted: tuple[tuple[Column[Row], int], ...] = ()
         self._strips: dict[tuple[int, str], Strip] = {}
+        self._width = 0
 
     # Values in
 
@@ -153,6 +156,8 @@ class Table(ScrollView, Generic[Row], can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether an action makes sense for this table."""
         del parameters
+        if action == "open":
+            return self.opens
         return self.selectable or action not in ("select", "select_all")
 
     def action_move(self, rows: int) -> None:
@@ -169,7 +174,7 @@ class Table(ScrollView, Generic[Row], can_focus=True):
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
-        if self.cursor_key is not None:
+        if self.opens and self.cursor_key is not None:
             self.post_message(self.Opened(self, self.cursor_key))
 
     def action_select(self) -> None:
@@ -268,7 +273,11 @@ class Table(ScrollView, Generic[Row], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the viewport: the header or a row."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            self._width = width
+            self._strips.clear()
+            self._fitted = ()
         if not self._fitted:
             self._fitted = fit_columns(self.columns, width - MARGIN)
         if y == 0:
@@ -301,8 +310,16 @@ class Table(ScrollView, Generic[Row], can_focus=True):
         segments = [self._margin(key, ground, dark=dark)]
         for column, room in self._fitted:
             cell = column.cell(self.rows[index])
-            text = _fill(cell.text, room, is_right=column.is_right) + " "
-            segments.append(Segment(text, ground + _cell_style(cell, dark=dark)))
+            if cell.spans:
+                segments.append(Segment(cell.text, ground + _cell_style(cell, dark=dark)))
+                break
+            shorten = cut_middle if column.cuts_middle else cut
+            text = _fill(shorten(cell.text, room), room, is_right=column.is_right) + " "
+            if column.takes_colour and key in self._slots:
+                style = series_style(self._slots[key], dark=dark)
+            else:
+                style = _cell_style(cell, dark=dark)
+            segments.append(Segment(text, ground + style))
         return Strip(segments).adjust_cell_length(width, ground)
 
     def _margin(self, key: str, ground: Style, *, dark: bool) -> Segment:

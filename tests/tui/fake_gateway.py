@@ -1,0 +1,526 @@
+"""A gateway with fixed records: no database, no clock of its own, as slow or broken as told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from db.records import (
+    Attempt,
+    Checkpoint,
+    Device,
+    Event,
+    Job,
+    JobState,
+    Points,
+    Prediction,
+    Run,
+    RunDetail,
+    SeriesSummary,
+    Worker,
+)
+from tui.gateway import FilterProblem, GatewayError
+from tui.records import CompareBody, Counts, LogText, ModelRow, RowKind, Score, StoreFacts
+
+NOW = 1_764_000_000.0
+"""Time of every test: an instant on 2025-11-24."""
+STEPS_AN_EPOCH = 40
+
+
+def run(number: int, **changes: Any) -> Run:
+    """Return a valid run; its name, seed and id follow from the number."""
+    model = ("setgf", "self_mm", "text_only")[number % 3]
+    seed = 1111 + number // 3
+    state = JobState.SUCCEEDED
+    values: dict[str, Any] = {
+        "id": f"run{number:05d}",
+        "job_id": number + 1,
+        "group_id": 1,
+        "group_name": "seeds",
+        "name": f"{model}-mosi-s{seed}",
+        "state": state,
+        "attempt": 1,
+        "dataset": "mosi",
+        "data_name": "mosi",
+        "model": model,
+        "seed": seed,
+        "fingerprint": f"f{number:07d}",
+        "variant": f"v{number % 3}",
+        "config": {
+            "data": {"name": "mosi"},
+            "model": {"name": model, "width": 128},
+            "optim": {"lr": 1e-3, "lr_text": 5e-5},
+            "seed": seed,
+        },
+        "tags": (),
+        "note": "",
+        "archived": False,
+        "epoch": 12,
+        "max_epochs": 30,
+        "step": 12 * STEPS_AN_EPOCH,
+        "best_epoch": 9,
+        "best_valid": 0.9 + 0.01 * (number % 7),
+        "monitor": "mae",
+        "metrics": {
+            "test.mae": 0.95 + 0.013 * (number % 5),
+            "test.corr": 0.68,
+            "test.acc2_has0": 0.80,
+            "test.acc2_non0": 0.82 + 0.002 * (number % 4),
+            "test.acc5": 0.42,
+            "test.acc7": 0.37 + 0.004 * (number % 3),
+        },
+        "code_commit": "8d8259f",
+        "code_dirty": False,
+        "data_fingerprint": "d4f1",
+        "parameters": 22_900_000,
+        "host": "node-1",
+        "device": "cpu",
+        "folder": f"/home/ada/setgf/runs/run{number:05d}",
+        "created_at": NOW - 7200 - 60 * number,
+        "started_at": NOW - 7000 - 60 * number,
+        "finished_at": NOW - 6400 - 60 * number,
+        "updated_at": NOW - 6400 - 60 * number,
+        "error": None,
+    }
+    return Run(**(values | changes))
+
+
+def live_run(number: int, epoch: int = 4) -> Run:
+    """Return a run that trains."""
+    return run(
+        number,
+        state=JobState.RUNNING,
+        epoch=epoch,
+        step=epoch * STEPS_AN_EPOCH,
+        metrics={},
+        finished_at=None,
+        started_at=NOW - 95,
+        created_at=NOW - 100 - number,
+        updated_at=NOW - 1,
+    )
+
+
+def job(number: int, state: JobState, **changes: Any) -> Job:
+    """Return a valid job for the run of the same number."""
+    of = run(number)
+    started = NOW - 95 if state.is_live else NOW - 7000 if state.is_finished else None
+    values: dict[str, Any] = {
+        "id": number + 1,
+        "run_id": of.id,
+        "group_id": 1,
+        "group_name": "seeds",
+        "name": of.name,
+        "state": state,
+        "reason": "",
+        "priority": 0,
+        "position": float(number),
+        "not_before": None,
+        "attempt": 0 if state in (JobState.QUEUED, JobState.HELD) else 1,
+        "max_attempts": 3,
+        "config": of.config,
+        "fingerprint": of.fingerprint,
+        "variant": of.variant,
+        "dataset": of.dataset,
+        "data_name": of.data_name,
+        "model": of.model,
+        "seed": of.seed,
+        "gpus": 0.0,
+        "max_epochs": 30,
+        "tags": (),
+        "command": ("setgf", "queue", "add"),
+        "created_at": NOW - 7200,
+        "started_at": started,
+        "finished_at": NOW - 6400 if state.is_finished else None,
+        "worker_id": "node-1-4321" if state.is_live else None,
+        "lease_until": NOW + 30 if state.is_live else None,
+        "error": None,
+        "epoch": 4 if state.is_live else 12 if state.is_finished else 0,
+    }
+    return Job(**(values | changes))
+
+
+def worker(**changes: Any) -> Worker:
+    """Return a valid worker with two CPU slots and a GPU."""
+    values: dict[str, Any] = {
+        "id": "node-1-4321",
+        "host": "node-1",
+        "boot_id": "b",
+        "pid": 4321,
+        "pid_start": 1,
+        "version": "0.1.0",
+        "state": "alive",
+        "started_at": NOW - 7500,
+        "heartbeat_at": NOW - 2,
+        "devices": (
+            _device("cpu0", "cpu", utilisation=93.0, job_id=1),
+            _device("cpu1", "cpu", utilisation=4.0, job_id=None),
+            _device("cuda:0", "gpu", utilisation=71.0, job_id=2),
+        ),
+    }
+    return Worker(**(values | changes))
+
+
+def _device(name: str, kind: str, *, utilisation: float, job_id: int | None) -> Device:
+    is_gpu = kind == "gpu"
+    return Device(
+        worker_id="node-1-4321",
+        name=name,
+        kind=kind,
+        model="NVIDIA A100" if is_gpu else "EPYC",
+        memory_mib=81920 if is_gpu else 0,
+        memory_used_mib=14200 if is_gpu else 0,
+        utilisation=utilisation,
+        job_id=job_id,
+    )
+
+
+def curve(of: Run, series: str) -> Points:
+    """Return a plausible curve for as many steps as the run has made."""
+    per_epoch = not series.startswith("train.")
+    ups = any(name in series for name in ("acc", "corr", "f1"))
+    shift = 0.05 * (of.seed % 5) + 0.1 * ("setgf", "self_mm", "text_only").index(of.model)
+    stride = STEPS_AN_EPOCH if per_epoch else 1
+    steps = tuple(range(stride, of.step + 1, stride))
+    values: list[float] = []
+    for step in steps:
+        progress = 1 - math.exp(-step / 150)
+        noise = 0 if per_epoch else 0.12 * math.sin(43758.5 * math.sin(12.9898 * (step + shift)))
+        fall = 1.6 - 1.1 * progress + shift + noise
+        values.append(0.3 + 0.5 * progress - shift / 4 if ups else fall)
+    return Points(
+        run_id=of.id,
+        series=series,
+        steps=steps,
+        epochs=tuple((step - 1) // STEPS_AN_EPOCH + 1 for step in steps),
+        values=tuple(values),
+        times=tuple(of.created_at + 0.6 * step for step in steps),
+    )
+
+
+SERIES = (
+    "train.audio.loss",
+    "train.gradient_norm",
+    "train.loss",
+    "train.lr",
+    "train.text.loss",
+    "train.vision.loss",
+    "valid.acc2_non0",
+    "valid.acc7",
+    "valid.corr",
+    "valid.loss",
+    "valid.mae",
+)
+
+
+@dataclass
+class FakeGateway:
+    """In-memory records; every field may be changed while the dashboard runs."""
+
+    runs: list[Run] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
+    stores: list[StoreFacts] = field(default_factory=list)
+    log: LogText = field(default_factory=lambda: LogText(path="", lines=()))
+    place: str = "/home/ada/setgf/setgf.db"
+    read_only: bool = False
+    problem: GatewayError | None = None
+    """Raised by every call while it is set."""
+    changes: int = 1
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    """Actions carried out."""
+
+    def touch(self) -> None:
+        """Say that something changed."""
+        self.changes += 1
+
+    def version(self) -> int:
+        if self.problem is not None:
+            raise self.problem
+        return self.changes
+
+    def counts(self) -> Counts:
+        states = [job.state for job in self.jobs]
+        return Counts(
+            waiting=states.count(JobState.QUEUED),
+            running=sum(state.is_live for state in states),
+            failed=states.count(JobState.FAILED) + states.count(JobState.LOST),
+            workers=sum(one.state == "alive" for one in self.workers),
+            runs=len(self.runs),
+        )
+
+    def list_runs(self, where: str = "") -> tuple[Run, ...]:
+        if "learning" in where:
+            raise FilterProblem("Unknown name `learning`. Did you mean `optim.lr`?")
+        found = [one for one in self.runs if not one.archived]
+        if "==" in where:
+            name = where.split('"')[1]
+            found = [one for one in found if one.model == name]
+        return tuple(sorted(found, key=lambda one: -one.created_at))
+
+    def run_detail(self, run_id: str) -> RunDetail | None:
+        of = next((one for one in self.runs if one.id == run_id), None)
+        if of is None:
+            return None
+        return RunDetail(
+            run=of,
+            environment={"python": "3.11.9", "os": "Linux", "libraries": {"torch": "2.13.0"}},
+            code_diff="",
+            command=("setgf", "queue", "add", "--data", "mosi"),
+            attempts=(_attempt(of),),
+            summaries={name: _summary(curve(of, name)) for name in SERIES if of.step},
+            checkpoints=(_checkpoint(of),),
+            artifacts=(),
+        )
+
+    def list_series(self, run_ids: Sequence[str]) -> tuple[str, ...]:
+        begun = any(one.step for one in self.runs if one.id in run_ids)
+        return SERIES if begun else ()
+
+    def read_points(
+        self, run_ids: Sequence[str], series: str, max_points: int
+    ) -> tuple[Points, ...]:
+        by_id = {one.id: one for one in self.runs}
+        return tuple(
+            curve(by_id[run_id], series)
+            for run_id in run_ids
+            if run_id in by_id and by_id[run_id].step and series in SERIES
+        )
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        return tuple(self.jobs)
+
+    def list_workers(self) -> tuple[Worker, ...]:
+        return tuple(self.workers)
+
+    def list_events(self, run_id: str) -> tuple[Event, ...]:
+        states = ("queued", "starting", "running")
+        return tuple(
+            Event(
+                id=place,
+                at=NOW - 100 + 2 * place,
+                kind="job",
+                job_id=1,
+                run_id=run_id,
+                attempt=1,
+                from_state=states[place - 1] if place else None,
+                to_state=state,
+                why="claimed by node-1-4321" if place == 1 else "",
+                actor="ada" if not place else "worker",
+            )
+            for place, state in enumerate(states)
+        )
+
+    def read_log(self, run_id: str, max_bytes: int) -> LogText:
+        return self.log
+
+    def list_predictions(self, run_id: str, split: str) -> tuple[Prediction, ...]:
+        return tuple(
+            Prediction(
+                sample_id=f"clip_{n:02d}",
+                label=(n % 7) - 3.0,
+                fusion=((n * 5) % 7) - 2.6,
+                text=0.5,
+                audio=0.1 * n,
+                vision=-0.2,
+            )
+            for n in range(20)
+        )
+
+    def list_transcripts(self, data_name: str, split: str) -> dict[str, str]:
+        return {f"clip_{n:02d}": f"and the plot was number {n} of its kind" for n in range(20)}
+
+    def compare(self, choice: str) -> CompareBody:
+        if not self.runs:
+            return CompareBody()
+        return CompareBody(
+            choices=("mosi", "sims"),
+            choice=choice if choice in ("mosi", "sims") else "mosi",
+            dataset="mosi",
+            metrics=(
+                *("acc2_has0", "acc2_non0", "f1_has0", "f1_non0"),
+                *("acc5", "acc7", "mae", "corr"),
+            ),
+            lower_is_better=frozenset({"mae"}),
+            rows=(
+                _row("setgf", 0.95, 0.84, 0.43),
+                _row("self_mm", 0.97, 0.83, 0.41),
+                _row("text_only", 1.01, 0.79, 0.38),
+                _other("train median", RowKind.FLOOR, 1.276, 0.55),
+                _other("Self-MM", RowKind.PUBLISHED, 0.713, 0.848),
+                _other("MulT", RowKind.PUBLISHED, 0.88, 0.83),
+            ),
+        )
+
+    def list_stores(self) -> tuple[StoreFacts, ...]:
+        return tuple(self.stores)
+
+    def cancel_jobs(self, job_ids: Sequence[int]) -> str:
+        return self._change("cancel", job_ids, JobState.CANCELLED)
+
+    def retry_jobs(self, job_ids: Sequence[int]) -> str:
+        return self._change("retry", job_ids, JobState.QUEUED)
+
+    def hold_jobs(self, job_ids: Sequence[int]) -> str:
+        return self._change("hold", job_ids, JobState.HELD)
+
+    def release_jobs(self, job_ids: Sequence[int]) -> str:
+        return self._change("release", job_ids, JobState.QUEUED)
+
+    def _change(self, verb: str, job_ids: Sequence[int], state: JobState) -> str:
+        self.calls.append((verb, tuple(job_ids)))
+        self.jobs = [
+            replace(one, state=state) if one.id in set(job_ids) else one for one in self.jobs
+        ]
+        self.touch()
+        return f"{verb} {' '.join(map(str, job_ids))}"
+
+    def archive_runs(self, run_ids: Sequence[str], *, archived: bool) -> str:
+        self.calls.append(("archive", tuple(run_ids)))
+        self.runs = [
+            replace(one, archived=archived) if one.id in set(run_ids) else one for one in self.runs
+        ]
+        self.touch()
+        return f"{len(run_ids)} put away"
+
+    def tag_runs(self, run_ids: Sequence[str], tag: str, *, present: bool) -> str:
+        self.calls.append(("tag", tuple(run_ids)))
+        return "tagged"
+
+
+def _attempt(of: Run) -> Attempt:
+    return Attempt(
+        job_id=of.job_id,
+        run_id=of.id,
+        number=1,
+        worker_id="node-1-4321",
+        host="node-1",
+        boot_id="b",
+        pid=99,
+        pid_start=1,
+        devices=("cpu0",),
+        started_at=of.started_at or NOW,
+        ended_at=of.finished_at,
+        outcome=None if of.state.is_live else str(of.state),
+        exit_code=None if of.state.is_live else 0,
+        failure_class=None,
+        error=None,
+        resume_step=0,
+        log_path=f"{of.folder}/a1/log.txt",
+        points_offset=0,
+        events_offset=0,
+    )
+
+
+def _checkpoint(of: Run) -> Checkpoint:
+    return Checkpoint(
+        run_id=of.id,
+        attempt=1,
+        role="best",
+        path="a1/checkpoints/best.pt",
+        epoch=9,
+        step=360,
+        size=91_600_000,
+        sha256="ab12cd34",
+        created_at=NOW - 6500,
+    )
+
+
+def _summary(points: Points) -> SeriesSummary:
+    return SeriesSummary(
+        last=points.values[-1],
+        last_step=points.steps[-1],
+        minimum=min(points.values),
+        maximum=max(points.values),
+        count=len(points.values),
+        non_finite=0,
+    )
+
+
+def _row(label: str, mae: float, acc2: float, acc7: float) -> ModelRow:
+    def score(mean: float) -> Score:
+        return Score(mean=mean, sd=0.0123 * mean)
+
+    return ModelRow(
+        key=label,
+        kind=RowKind.RUNS,
+        label=label,
+        num_seeds=3,
+        num_failed=1 if label == "text_only" else 0,
+        scores={
+            "acc2_has0": score(acc2 - 0.02),
+            "acc2_non0": score(acc2),
+            "acc5": score(acc7 + 0.05),
+            "acc7": score(acc7),
+            "f1_has0": score(acc2 - 0.021),
+            "f1_non0": score(acc2 - 0.001),
+            "mae": score(mae),
+            "corr": score(0.68),
+        },
+    )
+
+
+def _other(label: str, kind: RowKind, mae: float, acc2: float) -> ModelRow:
+    scores = {"acc2_non0": acc2, "acc7": 0.46 if acc2 > 0.6 else 0.16, "mae": mae}
+    is_published = kind is RowKind.PUBLISHED
+    remark = "mean of 5 seeds, validation-selected; MMSA results (2025-01-15)"
+    return ModelRow(
+        key=f"{kind} {label}",
+        kind=kind,
+        label=label,
+        scores={name: Score(mean=mean, sd=None) for name, mean in scores.items()},
+        remark=remark if is_published else "",
+    )
+
+
+def store(name: str, **changes: Any) -> StoreFacts:
+    """Return the facts of a valid feature store."""
+    values: dict[str, Any] = {
+        "name": name,
+        "dataset": "mosi",
+        "num_samples": 2199,
+        "lines": (
+            f"{name}: 2199 samples (train 1284, valid 229, test 686), mosi, English, unaligned",
+            "  source       unaligned_50.pkl",
+            "  text         transcripts, word pieces of bert-base-uncased",
+            "",
+            "Labels",
+            "  train  ▁▂▃▄▅▆▇█▇▆▅▄▃▂▁  at most 90 a bin",
+            "",
+            "Remarks",
+            "  - 3 samples of audio held values that are not finite; they were set to zero.",
+        ),
+    }
+    return StoreFacts(**(values | changes))
+
+
+def normal_gateway() -> FakeGateway:
+    """Return a gateway in the middle of a day's work."""
+    runs = [live_run(0), live_run(1, epoch=3), *(run(n) for n in range(2, 9))]
+    runs[5] = replace(
+        runs[5],
+        state=JobState.FAILED,
+        metrics={},
+        error="Loss is NaN in epoch 2 (samples clip_03, clip_07).",
+    )
+    jobs = [
+        job(0, JobState.RUNNING),
+        job(1, JobState.RUNNING, epoch=3),
+        *(job(n, JobState.SUCCEEDED) for n in range(2, 9) if n != 5),
+        job(5, JobState.FAILED, error="Loss is NaN in epoch 2 (samples clip_03, clip_07)."),
+        job(9, JobState.QUEUED),
+        job(10, JobState.QUEUED, reason="waits for job 10"),
+        job(11, JobState.HELD),
+    ]
+    lines = tuple(
+        f"12:00:{n:02d} INFO epoch {n // 5 + 1} step {n * 8} loss {1.5 - n / 50:.3f}"
+        for n in range(40)
+    )
+    return FakeGateway(
+        runs=runs,
+        jobs=jobs,
+        workers=[worker()],
+        stores=[store("mosi"), store("sims", dataset="sims")],
+        log=LogText(path="/home/ada/setgf/runs/run00000/a1/log.txt", lines=lines),
+    )

@@ -1,0 +1,296 @@
+"""Screen 1: all runs, and the live curves of those that matter now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from db.records import Points, Run
+from tui.formatting import plural
+from tui.gateway import FilterProblem, Gateway
+from tui.messages import OpenRun
+from tui.plotting.palette import NUM_SLOTS, assign_slots
+from tui.records import RunsBody
+from tui.screens.base import Clock
+from tui.screens.curves import CurvesScreen, chart_data
+from tui.widgets.dialogs import Choose
+from tui.widgets.filter_line import FilterLine, has_words, is_expression
+from tui.widgets.host import host
+from tui.widgets.line_chart import LineChart
+from tui.widgets.run_table import SPARK_WIDTH, RunRow, RunTable
+from tui.widgets.table import Table
+
+MAX_POINTS = 2000
+SPARK_POINTS = 4 * SPARK_WIDTH
+PREFERRED = ("train.loss", "valid.loss", "valid.mae")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsRequest:
+    """What the Runs screen asks for."""
+
+    where: str
+    drawn: tuple[str, ...]
+    series: str
+    in_view: tuple[str, ...]
+
+
+class RunsScreen(CurvesScreen):
+    """Table of runs on the left, overlaid curves on the right."""
+
+    NAME = "runs"
+    EMPTY = (
+        "No runs yet.",
+        "\nQueue some, and start a worker:\n\n"
+        "$ setgf queue add --data NAME --model setgf --seeds 1111-1115\n"
+        "$ setgf worker start\n\nThey appear here by themselves.",
+    )
+    DEFAULT_CSS = """
+    RunsScreen #split { height: 1fr; }
+    RunsScreen RunTable { width: 9fr; min-width: 40; }
+    RunsScreen LineChart { width: 11fr; border-left: solid $panel; }
+    RunsScreen.-narrow #split { layout: vertical; }
+    RunsScreen.-narrow RunTable { width: 1fr; height: 5fr; }
+    RunsScreen.-narrow LineChart { width: 1fr; height: 6fr; border-left: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", key_display="/"),
+        Binding("m", "choose_series", "metric"),
+        Binding("comma", "next_series(-1)", "previous metric", show=False, key_display=","),
+        Binding("full_stop", "next_series(1)", "next metric", show=False, key_display="."),
+        Binding("t", "archive", "put away", show=False),
+        Binding("escape", "clear", "no filter, no selection", show=False),
+    ]
+
+    def __init__(self, gateway: Gateway, time: Clock) -> None:
+        super().__init__(gateway, time)
+        self._filter = ""
+        self._series = ""
+        self._slots: dict[str, int] = {}
+        self._sparks: dict[tuple[str, str, int], tuple[float, ...]] = {}
+        self._filter_problem = ""
+
+    def compose_body(self) -> ComposeResult:
+        """Yield table and chart."""
+        with Horizontal(id="split"):
+            yield RunTable(id="table")
+            yield LineChart(id="chart")
+        yield FilterLine()
+
+    def on_mount(self) -> None:
+        """Let the table have the keys."""
+        self.query_one(RunTable).focus()
+
+    # Reading
+
+    def request(self) -> RunsRequest:
+        """Ask for the runs, the drawn curves and the sparklines in view."""
+        table = self.query_one(RunTable)
+        where = self._filter if is_expression(self._filter) else ""
+        return RunsRequest(
+            where=where, drawn=self._drawn(), series=self._series, in_view=table.keys_in_view()
+        )
+
+    def read(self, request: RunsRequest) -> RunsBody:
+        """Read runs, series names, points and sparklines."""
+        problem = ""
+        try:
+            runs = self.gateway.list_runs(request.where)
+        except FilterProblem as error:
+            problem, runs = str(error), self.gateway.list_runs()
+        known = {run.id: run for run in runs}
+        drawn = [run_id for run_id in request.drawn if run_id in known]
+        # Nothing is on screen at the first look: begin with what will be there.
+        drawn = drawn or [run.id for run in default_runs(runs)]
+        names = self.gateway.list_series(drawn or list(known)[:1])
+        series = request.series or next((n for n in PREFERRED if n in names), "".join(names[:1]))
+        points = self.gateway.read_points(drawn, series, MAX_POINTS) if series else ()
+        in_view = [known[key] for key in (request.in_view or list(known)[:60]) if key in known]
+        sparks = self._read_sparks(in_view, series) if series else {}
+        return RunsBody(
+            runs=runs, series=names, points=points, sparks=sparks, filter_problem=problem
+        )
+
+    def _read_sparks(self, runs: list[Run], series: str) -> dict[str, tuple[float, ...]]:
+        """Return short curves by run id; those of unchanged runs come from memory."""
+        missing = [r.id for r in runs if (r.id, series, r.step) not in self._sparks]
+        if missing:
+            read = self.gateway.read_points(missing, series, SPARK_POINTS)
+            values = {points.run_id: points.values for points in read}
+            steps = {run.id: run.step for run in runs}
+            if len(self._sparks) > 5000:
+                self._sparks.clear()
+            for run_id in missing:
+                self._sparks[run_id, series, steps[run_id]] = values.get(run_id, ())
+        return {r.id: self._sparks.get((r.id, series, r.step), ()) for r in runs}
+
+    def has_nothing(self, body: RunsBody) -> bool:
+        """Return True before the first run; a filter without result is no such thing."""
+        return not body.runs and not self._filter
+
+    # Showing
+
+    @property
+    def body(self) -> RunsBody:
+        """What is shown now."""
+        return cast(RunsBody, self.frame.body) if self.frame else RunsBody()
+
+    def show_body(self, body: RunsBody) -> None:
+        """Hand rows to the table and curves to the chart."""
+        self._filter_problem = body.filter_problem
+        if not self._series:
+            self._series = next((p.series for p in body.points), "")
+        self._show_rows()
+        self.show_curves()
+        if self._drawn() != tuple(points.run_id for points in body.points):
+            self.call_later(self.poll)
+
+    def _show_rows(self) -> None:
+        now = self.frame.read_at if self.frame else 0.0
+        sparks = self.body.sparks
+        self.query_one(RunTable).show(
+            RunRow(run=run, spark=sparks.get(run.id, ()), now=now)
+            for run in self.body.runs
+            if is_expression(self._filter) or has_words(self._filter, _haystack(run))
+        )
+
+    def show_curves(self) -> None:
+        """Draw the curves of the chosen runs."""
+        drawn = self._drawn()
+        self._slots |= assign_slots(drawn, self._slots)
+        slots = {run_id: self._slots[run_id] for run_id in drawn}
+        self.query_one(RunTable).show_slots(slots)
+        points: dict[str, Points] = {p.run_id: p for p in self.body.points}
+        names = {run.id: run.name for run in self.body.runs}
+        self.query_one(LineChart).show(
+            chart_data(
+                self._series or "curves",
+                [points[run_id] for run_id in drawn if run_id in points],
+                self.look,
+                labels=names,
+                slots=slots,
+                hint=f"No points of {self._series} yet." if self._series else "No points yet.",
+            )
+        )
+
+    def _drawn(self) -> tuple[str, ...]:
+        """Return the runs to draw: the selected ones, else live and newest; and the cursor's."""
+        table = self.query_one(RunTable)
+        if table.selection:
+            chosen = [row.run.id for row in table.rows if row.run.id in table.selection]
+        else:
+            chosen = [run.id for run in default_runs([row.run for row in table.rows])]
+        if table.cursor_key is not None and table.cursor_key not in chosen:
+            chosen.append(table.cursor_key)
+        return tuple(chosen)
+
+    def describe(self) -> str:
+        """Return counts, selection, sorting and filter."""
+        table = self.query_one(RunTable)
+        total = max(self.frame.counts.runs if self.frame else 0, len(self.body.runs))
+        shown = len(table.rows)
+        parts = [plural(total, "run") if shown == total else f"{shown:,} of {total:,} runs"]
+        if table.selection:
+            parts.append(f"{len(table.selection)} selected")
+        if table.sorting.key:
+            parts.append(f"by {table.sorting.key}{', largest first' if table.reverse else ''}")
+        if self._filter:
+            parts.append(f"filter: {self._filter}")
+        if self._filter_problem:
+            parts.append(self._filter_problem)
+        if self.gateway.read_only:
+            parts.append("read-only")
+        return " · ".join(parts)
+
+    # Keys
+
+    def on_table_highlighted(self, _message: Table.Highlighted) -> None:
+        """Draw the run under the cursor as well."""
+        self.show_curves()
+        self.poll()
+
+    def on_table_changed(self, _message: Table.Changed) -> None:
+        """Draw what is selected now."""
+        self.show_curves()
+        self.show_status()
+        self.poll()
+
+    def on_table_opened(self, message: Table.Opened) -> None:
+        """Show the run on its own screen."""
+        if message.key is not None:
+            self.post_message(OpenRun(message.key))
+
+    def action_filter(self) -> None:
+        """Let the user type a filter."""
+        self.query_one(FilterLine).open(self._filter)
+
+    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
+        """Put the filter in force."""
+        had_expression = is_expression(self._filter)
+        self._filter = message.text
+        self._filter_problem = ""
+        if message.is_final:
+            self.query_one(FilterLine).close()
+            self.query_one(RunTable).focus()
+        self._show_rows()
+        self.show_curves()
+        self.show_status()
+        if had_expression or is_expression(self._filter):
+            self.reread()
+
+    def action_clear(self) -> None:
+        """Take away the selection, else the filter."""
+        table = self.query_one(RunTable)
+        if table.selection:
+            table.clear_selection()
+        elif self._filter:
+            self.on_filter_line_filtered(FilterLine.Filtered("", is_final=True))
+
+    def action_next_series(self, direction: int) -> None:
+        """Draw the next metric."""
+        names = self.body.series
+        if names:
+            place = names.index(self._series) if self._series in names else 0
+            self._choose(names[(place + direction) % len(names)])
+
+    def action_choose_series(self) -> None:
+        """Offer all metrics."""
+        if self.body.series:
+            host(self).push_screen(Choose("metric", self.body.series, self._series), self._choose)
+
+    def _choose(self, series: str | None) -> None:
+        if series is not None and series != self._series:
+            self._series = series
+            self.poll()
+
+    def action_archive(self) -> None:
+        """Put the chosen runs away; nothing of them is deleted."""
+        rows = self.query_one(RunTable).chosen
+        if rows and not self.gateway.read_only:
+            ids = [row.run.id for row in rows]
+            self.act_after_asking(
+                f"Put {plural(len(ids), 'run')} away?",
+                "They leave this list; nothing is deleted. `setgf runs archive --undo` brings "
+                "them back.",
+                partial(self.gateway.archive_runs, ids, archived=True),
+            )
+
+
+def default_runs(runs: Any) -> list[Run]:
+    """Return what is drawn when nothing is selected: live runs first, then the newest, up to six.
+
+    One slot of the palette stays free for the run under the cursor.
+    """
+    begun = [run for run in runs if run.step > 0 or run.state.is_live]
+    newest = sorted(begun, key=lambda run: (not run.state.is_live, -run.created_at))
+    return newest[: NUM_SLOTS - 2]
+
+
+def _haystack(run: Run) -> str:
+    words = (run.id, run.name, run.model, run.data_name, run.dataset, run.state.value, run.note)
+    return " ".join((*words, run.group_name or "", str(run.seed), *run.tags))

@@ -1,0 +1,59 @@
+"""A screen as a picture or as text, made without a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+WAIT_SECONDS = 10.0
+_FONT = "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+
+
+def screen_text(app: App[Any]) -> str:
+    """Return the characters of the screen, one line a row, without blanks at the ends."""
+    strips = app.screen._compositor.render_strips()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    rows = ("".join(segment.text for segment in strip).rstrip() for strip in strips)
+    return "\n".join(rows).rstrip() + "\n"
+
+
+def screen_svg(app: App[Any]) -> str:
+    """Return the screen as SVG that needs nothing from the network."""
+    svg = app.export_screenshot(title="setgf-tui")
+    svg = re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return re.sub(r"font-family:\s*Fira Code[^;]*;", f"font-family: {_FONT};", svg)
+
+
+def save(app: App[Any], path: Path, size: tuple[int, int]) -> None:
+    """Run the app without a terminal until its screen has data, and save what it shows.
+
+    Args:
+        path: `.svg` for a picture, anything else for text.
+        size: cells across and down.
+    """
+    content = asyncio.run(_picture(app, size, as_svg=path.suffix.lower() == ".svg"))
+    path.write_text(content, encoding="utf-8")
+
+
+async def _picture(app: App[Any], size: tuple[int, int], *, as_svg: bool) -> str:
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        return screen_svg(app) if as_svg else screen_text(app)
+
+
+async def settle(pilot: Any) -> None:
+    """Wait until the screen has read what it shows and nothing more is under way."""
+    screen: Any = pilot.app.screen
+    deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        await pilot.pause()
+        screen = pilot.app.screen
+        has_answer = getattr(screen, "frame", True) is not None or getattr(screen, "problem", "")
+        if has_answer and not getattr(screen, "is_reading", False):
+            break
+        await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
