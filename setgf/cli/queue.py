@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setgf.cli.job_words import (
-    actor,
-    ask_queue,
-    first_line,
-    open_queue,
-    parse_ids,
-    plain_job,
-    show_moment,
-    show_time,
+from setgf.cli.job_words import actor, ask_queue, open_queue, parse_ids, plain_job
+from setgf.cli.output import note, say, say_json
+from setgf.cli.queue_display import (
+    describe,
+    queue_order,
+    show_attempts,
+    show_history,
+    show_jobs,
+    show_plan,
 )
-from setgf.cli.output import note, say, say_json, say_table
 from setgf.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from db.records import Event, Job, NewJob
+    from db.records import Job, NewJob
     from setgf.worker.submit import Request
 
 FOLLOW_SECONDS = 0.2
@@ -100,7 +98,7 @@ def add(
     jobs = plan_jobs(find_home(), request)
     chosen = jobs if force else _without_duplicates(jobs)
     if dry_run:
-        _show_plan(chosen, as_json=as_json)
+        show_plan(chosen, as_json=as_json)
         return
     _tell_added(_store(chosen, request, group), as_json=as_json)
 
@@ -123,14 +121,14 @@ def list_command(
         for job in jobs
         if show_all or job.finished_at is None or now - job.finished_at < RECENT_SECONDS
     ]
-    shown.sort(key=_queue_order)
+    shown.sort(key=queue_order)
     if as_json:
         say_json([plain_job(job) for job in shown])
         return
     if not shown:
         say("The queue is empty. Add a job with `setgf queue add --data NAME`.")
     else:
-        _show_jobs(shown, now)
+        show_jobs(shown, now)
     if len(shown) < len(jobs):
         note(f"{len(jobs) - len(shown)} older jobs are not shown; `--all` shows them.")
 
@@ -158,14 +156,10 @@ def show(
         plain["events"] = [asdict(event) for event in events]
         say_json(plain)
         return
-    for label, value in _describe(job):
+    for label, value in describe(job):
         say(f"{label:<10} {value}")
-    for attempt in attempts:
-        words = attempt.outcome or "going on"
-        error = f": {first_line(attempt.error)}" if attempt.error else ""
-        on = ", ".join(attempt.devices)
-        say(f"attempt {attempt.number:<2} {words} on {on} of {attempt.host}{error}")
-    _show_history(events)
+    show_attempts(attempts)
+    show_history(events)
 
 
 @app.command()
@@ -326,72 +320,6 @@ def _tell_added(jobs: Sequence[Job], *, as_json: bool) -> None:
             note("No worker is running; start one with `setgf worker start`.")
 
 
-def _show_plan(jobs: Sequence[NewJob], *, as_json: bool) -> None:
-    if as_json:
-        say_json(
-            [{**job.settings, "name": job.name, "fingerprint": job.fingerprint} for job in jobs]
-        )
-        return
-    for job in jobs:
-        device = f"{job.gpus:g} GPU" if job.gpus else "a CPU slot"
-        say(f"Would queue {job.name}: {job.max_epochs} epochs at most, on {device}")
-
-
-def _queue_order(job: Job) -> tuple[float, float, float, int]:
-    """Finished first by time, then what runs, then what waits in the order it starts."""
-    if job.state.is_finished:
-        return (0, job.finished_at or 0.0, 0, job.id)
-    if job.state.is_live:
-        return (1, job.started_at or 0.0, 0, job.id)
-    return (2, -job.priority, job.position, job.id)
-
-
-def _show_jobs(jobs: Sequence[Job], now: float) -> None:
-    rows = [
-        (
-            str(job.id),
-            str(job.state),
-            job.name,
-            f"{job.epoch}/{job.max_epochs}",
-            show_time(job, now),
-            str(job.attempt),
-            job.run_id,
-            first_line(job.error or job.reason),
-        )
-        for job in jobs
-    ]
-    columns = ("id", "state", "name", "epoch", "time", "attempt", "run", "why")
-    say_table(columns, rows, right=("id", "epoch", "time", "attempt"))
-    counts = Counter(str(job.state) for job in jobs)
-    note(", ".join(f"{number} {state}" for state, number in counts.items()))
-
-
-def _describe(job: Job) -> list[tuple[str, Any]]:
-    reason = f" ({first_line(job.error or job.reason)})" if job.error or job.reason else ""
-    found = [
-        ("job", f"{job.id}: {job.name}"),
-        ("state", f"{job.state}{reason}"),
-        ("run", job.run_id),
-        ("data", f"{job.data_name} ({job.dataset})"),
-        ("model", f"{job.model}, seed {job.seed}"),
-        ("epoch", f"{job.epoch} of {job.max_epochs} at most"),
-        ("attempts", f"{job.attempt} of {job.max_attempts} at most"),
-        ("needs", f"{job.gpus:g} GPU" if job.gpus else "a CPU slot"),
-        ("group", job.group_name or ""),
-        ("queued", show_moment(job.created_at)),
-        ("started", show_moment(job.started_at)),
-        ("finished", show_moment(job.finished_at)),
-        ("command", " ".join(job.command)),
-    ]
-    return [(label, value) for label, value in found if value]
-
-
-def _show_history(events: Sequence[Event]) -> None:
-    for event in events:
-        move = f"{event.from_state or 'new'} -> {event.to_state}" if event.to_state else event.kind
-        say(f"{show_moment(event.at)}  {move:<22} {first_line(event.why)}  [{event.actor}]")
-
-
 def _change(ids: Sequence[str], change: Callable[..., tuple[Job, ...]], *, as_json: bool) -> None:
     """Apply a change to jobs and say how they stand now."""
     numbers = parse_ids(ids)
@@ -403,3 +331,7 @@ def _change(ids: Sequence[str], change: Callable[..., tuple[Job, ...]], *, as_js
     for job in jobs:
         words = "is asked to stop" if job.state.is_live else f"is {job.state}"
         say(f"Job {job.id} {words}: {job.name}")
+    if any(job.state.is_live for job in jobs):
+        with ask_queue() as query:
+            if not any(worker.state == "alive" for worker in query.workers()):
+                note("No worker is running to stop it; the next one will.")

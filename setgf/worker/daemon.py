@@ -13,31 +13,29 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from db import jobs, records, runs
 from db.commands import handle_command, pending_commands
 from db.engine import Database
-from db.errors import DatabaseBusyError, DatabaseError, DatabaseFullError, FencedError
-from db.records import Claim, Command, Device, Job, JobState, NewWorker, Sample, Verb
-from db.workers import (
-    add_samples,
-    forget_samples,
-    heartbeat,
-    list_workers,
-    register_worker,
-    stop_worker,
+from db.errors import (
+    DatabaseCorruptError,
+    DatabaseError,
+    FencedError,
+    NotFoundError,
+    SchemaTooNewError,
 )
-from setgf import __version__
-from setgf.errors import WorkerError
+from db.records import Claim, Command, Job, JobState, Verb
+from db.workers import list_workers
 from setgf.home import Home
 from setgf.worker.engines.local import Engine, LocalEngine
-from setgf.worker.gpus import Nvml, UsageMeter, choose_gpus, cpu_slots, default_slots
+from setgf.worker.gpus import default_slots
 from setgf.worker.keeper import Keeper
-from setgf.worker.outcomes import Aim
+from setgf.worker.outcomes import FIRST_BACK_OFF_SECONDS, Aim
 from setgf.worker.placement import Placement, needs, place
+from setgf.worker.presence import Presence
 from setgf.worker.submit import new_run, run_identity
-from setgf.worker.supervision import boot_id, is_running, start_ticks
+from setgf.worker.supervision import boot_id, is_running
 from setgf.worker.wakeup import WakeUp
 
 LEASE_SECONDS = 30.0
@@ -46,7 +44,6 @@ LOOK_SECONDS = 0.5
 """Longest time between two looks into the queue when nothing seems to have changed."""
 ADOPT_SECONDS = 3.0
 SAMPLE_SECONDS = 2.0
-SAMPLES_KEPT_SECONDS = 24 * 3600.0
 TROUBLE_SECONDS = 1.0
 """Pause after the database has refused."""
 
@@ -66,6 +63,8 @@ class WorkerOptions:
     once: bool = False
     """Leave after one job."""
     lease_seconds: float = LEASE_SECONDS
+    back_off_seconds: float = FIRST_BACK_OFF_SECONDS
+    """Before a crashed job's second attempt; doubled for every further one."""
 
 
 class Worker:
@@ -88,19 +87,24 @@ class Worker:
         self.boot = boot_id()
         self.id = f"{self.host}-{secrets.token_hex(2)}"
         slots = default_slots() if options.slots is None else options.slots
-        self._nvml = Nvml()
-        self.devices = self._find_devices(slots)
+        self._presence = Presence(database, self.id, slots=slots, gpus=options.gpus)
+        self.devices = self._presence.devices
         self.keeper = Keeper(
-            home, database, LocalEngine(home) if engine is None else engine, slots=slots
+            home,
+            database,
+            LocalEngine(home) if engine is None else engine,
+            slots=slots,
+            back_off_seconds=options.back_off_seconds,
         )
         self.is_leaving = False
         """True once it claims nothing more."""
         self._waits_for_children = False
         self._num_claimed = 0
         self._seen_version: int | None = None
-        self._meter = UsageMeter(self._nvml)
         self._due: dict[str, float] = {}
         self._trouble = ""
+        self._is_idle = False
+        """True when the last look found no job that could run here, now or later."""
 
     @property
     def is_done(self) -> bool:
@@ -110,8 +114,8 @@ class Worker:
         if self.keeper.held:
             return False
         if self.options.once:
-            return self._num_claimed > 0 or self._is_idle()
-        return self.options.drain and self._is_idle()
+            return self._num_claimed > 0 or self._is_idle
+        return self.options.drain and self._is_idle
 
     def run(self) -> None:
         """Work until told to leave.
@@ -134,20 +138,9 @@ class Worker:
 
     def register(self, now: float) -> None:
         """Say that this worker is there, with its devices."""
-        pid = os.getpid()
-        worker = NewWorker(
-            id=self.id,
-            host=self.host,
-            boot_id=self.boot,
-            pid=pid,
-            pid_start=start_ticks(pid) or 0,
-            version=__version__,
-            devices=self.devices,
-        )
-        with self.database.write() as connection:
-            register_worker(connection, worker, now=now)
+        self._presence.register(now)
         names = ", ".join(device.name for device in self.devices)
-        log.info("worker %s (pid %d) works on %s", self.id, pid, names)
+        log.info("worker %s (pid %d) works on %s", self.id, os.getpid(), names)
 
     def step(self, now: float) -> None:
         """Turn the loop once."""
@@ -168,19 +161,6 @@ class Worker:
             for job_id in tuple(self.keeper.held):
                 self._try(lambda moment, job_id=job_id: self._requeue(job_id, moment), self.clock())
 
-    def _find_devices(self, slots: int) -> tuple[Device, ...]:
-        if slots < 0:
-            raise WorkerError(f"`--slots` must be 0 or more, but is {slots}.")
-        gpus = choose_gpus(self._nvml.gpus(), self.options.gpus)
-        missing = set(self.options.gpus or ()) - {int(gpu.name[5:]) for gpu in gpus}
-        if missing:
-            listed = ", ".join(map(str, sorted(missing)))
-            raise WorkerError(f"This machine has no GPU {listed}. See `nvidia-smi -L`.")
-        found = (*cpu_slots(slots), *gpus)
-        if not found:
-            raise WorkerError("The worker has no GPU and no CPU slot; give it one by `--slots 1`.")
-        return tuple(replace(device, worker_id=self.id) for device in found)
-
     def _interrupt(self, count: int) -> None:
         """First Ctrl-C: children checkpoint and go back to the queue. Second: leave them alone."""
         if count == 1:
@@ -193,7 +173,9 @@ class Worker:
         """Do something with the database; one that refuses for the moment is asked again later."""
         try:
             action(now)
-        except (DatabaseBusyError, DatabaseFullError) as error:
+        except (DatabaseCorruptError, SchemaTooNewError, NotFoundError):
+            raise
+        except DatabaseError as error:
             if str(error) != self._trouble:
                 log.warning("%s Training goes on; trying again.", error)
             self._trouble = str(error)
@@ -217,6 +199,8 @@ class Worker:
         self._hear(now)
         if not self.is_leaving:
             self._claim(now)
+        ends = self.options.drain or self.options.once
+        self._is_idle = ends and not self.keeper.held and self._finds_nothing(now)
         self._seen_version = version
 
     def _hear(self, now: float) -> None:
@@ -286,14 +270,16 @@ class Worker:
             if device.kind == "gpu" and device.job_id is not None
         }
 
-    def _is_idle(self) -> bool:
-        """True when no job is left that could run here, now or later."""
-        with self.database.write() as connection:
-            jobs.fail_blocked(connection, now=self.clock())
+    def _finds_nothing(self, now: float) -> bool:
+        """True when no job is left that could run here; fails those that wait for a failed one."""
         with self.database.read() as connection:
             queued = jobs.list_jobs(connection, states=[JobState.QUEUED])
             live = jobs.live_jobs(connection, self.host)
-        return not live and not any(self._fits(job) for job in queued)
+        if not queued:
+            return not live
+        with self.database.write() as connection:
+            failed = {job.id for job in jobs.fail_blocked(connection, now=now)}
+        return not live and not any(self._fits(job) for job in queued if job.id not in failed)
 
     def _fits(self, job: Job) -> bool:
         kind, wanted = needs(job)
@@ -303,7 +289,7 @@ class Worker:
         """Say that this worker lives, and keep its jobs; let go of those that are another's."""
         held = self.keeper.held
         with self.database.write() as connection:
-            heartbeat(connection, self.id, now=now)
+            self._presence.beat(connection, now)
             ours = jobs.renew_leases(
                 connection,
                 self.id,
@@ -317,25 +303,14 @@ class Worker:
             self.keeper.drop(job_id)
 
     def _sample(self, now: float) -> None:
-        measured = self._meter.measure(self.devices, self.keeper.device_processes())
-        new = [
-            Sample(
-                worker_id=self.id,
-                device=device.name,
-                at=now,
-                utilisation=device.utilisation,
-                memory_used_mib=float(device.memory_used_mib),
-            )
-            for device in measured
-        ]
-        with self.database.write(durable=False) as connection:
-            add_samples(connection, new)
-            forget_samples(connection, before=now - SAMPLES_KEPT_SECONDS)
+        self._presence.sample(self.keeper.device_processes(), now)
 
     def _adopt(self, now: float) -> None:
         """Take over what dead workers left on this machine, and what leases of others ran out."""
         if self.is_leaving:
             return
+        with self.database.write() as connection:
+            jobs.fail_blocked(connection, now=now)
         with self.database.read() as connection:
             here = jobs.live_jobs(connection, self.host)
             workers = {worker.id: worker for worker in list_workers(connection, now=now)}
@@ -369,11 +344,7 @@ class Worker:
 
     def _sign_off(self) -> None:
         left = ", ".join(f"job {job_id}" for job_id in sorted(self.keeper.held))
-        try:
-            with self.database.write() as connection:
-                stop_worker(connection, self.id, now=self.clock())
-        except DatabaseError as error:
-            log.warning("%s", error)
+        self._try(self._presence.sign_off, self.clock())
         log.info("worker %s left%s", self.id, f"; still running: {left}" if left else "")
 
 

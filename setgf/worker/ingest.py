@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import metrics, runs
-from db.checkpoints import add_artifact, add_checkpoint
+from db.checkpoints import add_artifact, add_checkpoint, forget_checkpoints
 from db.engine import Database
 from db.jobs import get_attempt, set_events_offset
 from db.predictions import store_predictions
@@ -165,6 +165,10 @@ def _follow_checkpoint(
             created_at=float(event["at"]),
         ),
     )
+    if attempt.has_checkpoint():
+        files = {str(entry["file"]) for entry in read_json(attempt.manifest)["checkpoints"]}
+        kept = [f"{attempt.path.name}/checkpoints/{name}" for name in sorted(files)]
+        forget_checkpoints(connection, attempt.run.id, attempt.number, keep=kept)
 
 
 def _follow_predictions(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from db import jobs
 from db.engine import Database
-from db.errors import FencedError
+from db.errors import FencedError, NotFoundError
 from db.records import FailureClass, Job, JobState
 from setgf.errors import RunFolderError, WorkerError
 from setgf.home import Home
@@ -17,7 +17,14 @@ from setgf.runs.folder import AttemptFolder, RunFolder
 from setgf.worker.engines.local import Engine, Order
 from setgf.worker.ingest import Carrier
 from setgf.worker.logs import log_tail
-from setgf.worker.outcomes import Aim, Ending, back_off, judge, lost
+from setgf.worker.outcomes import (
+    FIRST_BACK_OFF_SECONDS,
+    Aim,
+    Ending,
+    back_off,
+    judge,
+    lost,
+)
 from setgf.worker.submit import run_identity
 from setgf.worker.supervision import (
     Liveness,
@@ -58,11 +65,20 @@ class Held:
 class Keeper:
     """Starts attempts, carries what they leave into the database, and stores how they end."""
 
-    def __init__(self, home: Home, database: Database, engine: Engine, *, slots: int) -> None:
+    def __init__(
+        self,
+        home: Home,
+        database: Database,
+        engine: Engine,
+        *,
+        slots: int,
+        back_off_seconds: float = FIRST_BACK_OFF_SECONDS,
+    ) -> None:
         self.home = home
         self.database = database
         self.engine = engine
         self.slots = slots
+        self.back_off_seconds = back_off_seconds
         self.held: dict[int, Held] = {}
 
     def taken_devices(self) -> set[str]:
@@ -118,7 +134,7 @@ class Keeper:
             held.shim_exit = exits.get(held.shim_pid or 0, held.shim_exit)
             try:
                 self._tend(held, now)
-            except FencedError as error:
+            except (FencedError, NotFoundError) as error:
                 log.warning("%s is no longer ours: %s", held.words, error)
                 self.drop(held.job.id)
 
@@ -238,7 +254,7 @@ class Keeper:
         number = held.attempt.number
         has_more = ending.free or number < held.job.max_attempts
         requeue = ending.requeue and has_more
-        wait = back_off(ending, number)
+        wait = back_off(ending, number, first_seconds=self.back_off_seconds)
         with self.database.write() as connection:
             job = jobs.finish_attempt(
                 connection,

@@ -74,13 +74,15 @@ def lost(why: str) -> Ending:
     return Ending(outcome="lost", failure_class=FailureClass.LOST, error=why, requeue=True)
 
 
-def back_off(ending: Ending, attempt: int) -> float:
+def back_off(
+    ending: Ending, attempt: int, *, first_seconds: float = FIRST_BACK_OFF_SECONDS
+) -> float:
     """Return the seconds to wait before the attempt after number `attempt`."""
     if ending.free:
         return 0.0
     if ending.failure_class is FailureClass.DISK_FULL:
         return DISK_BACK_OFF_SECONDS
-    return min(LONGEST_BACK_OFF_SECONDS, FIRST_BACK_OFF_SECONDS * 2.0 ** min(attempt - 1, 10))
+    return min(LONGEST_BACK_OFF_SECONDS, first_seconds * 2.0 ** min(attempt - 1, 10))
 
 
 def _said(ended: ExitRecord, failed: Mapping[str, Any], log_tail: str) -> Ending:

@@ -83,7 +83,7 @@ def end_epoch(recorder: FolderRecorder, step: int, value: float) -> None:
 def save(recorder: FolderRecorder, step: int, value: float) -> None:
     recorder.check_fence()
     write_json(recorder.checkpoints / "last.json", {"step": step, "value": value})
-    write_json(recorder.attempt.manifest, {"step": step})
+    write_json(recorder.attempt.manifest, {"checkpoints": [{"file": "last.json"}]})
     recorder.event(
         "checkpoint",
         role="last",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,8 +18,10 @@ COMMAND = (sys.executable, str(Path(stub_child.__file__)))
 
 def main() -> None:
     home = find_home()
-    set_up_log(home.workers / "stub.log", to_terminal=True)
-    options = WorkerOptions(slots=2, gpus=(), drain="--drain" in sys.argv)
+    set_up_log(home.workers / f"worker-{os.getpid()}.log", to_terminal=False)
+    options = WorkerOptions(
+        slots=2, gpus=(), drain="--drain" in sys.argv, back_off_seconds=0.05, lease_seconds=3
+    )
     database = open_database(home.database_url)
     Worker(home, database, options, engine=LocalEngine(home, command=COMMAND)).run()
 
