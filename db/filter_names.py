@@ -24,6 +24,7 @@ class Kind(Enum):
     DURATION = auto()
     BOOLEAN = auto()
     SETTING = auto()
+    TAG = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,19 @@ COLUMNS: Mapping[str, Field] = {
     "finished": Field(Kind.MOMENT, runs.c.finished_at),
     "updated": Field(Kind.MOMENT, runs.c.updated_at),
     "duration": Field(Kind.DURATION, _DURATION),
+    "job_id": Field(Kind.NUMBER, runs.c.job_id),
+    "group_name": Field(Kind.TEXT, _GROUP),
+    "code_commit": Field(Kind.TEXT, runs.c.code_commit),
+    "created_at": Field(Kind.MOMENT, runs.c.created_at),
+    "started_at": Field(Kind.MOMENT, runs.c.started_at),
+    "finished_at": Field(Kind.MOMENT, runs.c.finished_at),
+    "updated_at": Field(Kind.MOMENT, runs.c.updated_at),
+    "tag": Field(Kind.TAG, runs.c.id),
+    "tags": Field(Kind.TAG, runs.c.id),
     "archived": Field(Kind.BOOLEAN, runs.c.archived),
     "dirty": Field(Kind.BOOLEAN, runs.c.code_dirty),
 }
-"""Names that every run has."""
+"""Names that every run has, some of them also as the record spells them."""
 
 _SPLITS = ("train", "valid", "test")
 _HIGHER_IS_BETTER = ("acc", "f1", "corr")

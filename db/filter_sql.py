@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -80,12 +80,19 @@ def order_by(connection: Connection, text: str | None) -> tuple[ColumnElement[An
         is_descending = word.startswith("-") or word.lower().endswith(" desc")
         name = re.sub(r"^-|\s+(asc|desc)$", "", word, flags=re.IGNORECASE)
         start += 1 if word.startswith("-") else 0
-        field = names.find(text or "", Token("word", name, start, start + len(name)))
+        token = Token("word", name, start, start + len(name))
+        field = names.find(text or "", token)
+        if field.kind is Kind.TAG:
+            raise refused(text or "", token, "A run has many tags; they give no order.")
         for expression in (field.number, field.expression):
             if expression is not None:
                 directed = expression.desc() if is_descending else expression.asc()
                 parts.append(directed.nulls_last())
     return (*parts, runs.c.created_at.desc(), runs.c.id)
+
+
+def _has_tag(tag: str) -> ColumnElement[bool]:
+    return exists(select(1).where(tags.c.run_id == runs.c.id, tags.c.tag == tag).correlate(runs))
 
 
 class _Builder:
@@ -105,9 +112,7 @@ class _Builder:
             case Not(inner):
                 return not_(self.build(inner))
             case HasTag(tag):
-                return exists(
-                    select(1).where(tags.c.run_id == runs.c.id, tags.c.tag == tag).correlate(runs)
-                )
+                return _has_tag(tag)
             case Truth(name):
                 return self._truth(name)
             case Membership(name, values):
@@ -134,6 +139,9 @@ class _Builder:
     def _compare(
         self, field: Field, name: Token, sign: str, sign_token: Token, value: Value
     ) -> ColumnElement[bool]:
+        if field.kind is Kind.TAG:
+            self._refuse_order(sign, sign_token, name, "a word on the run", (*_ORDERS, "~"))
+            return _has_tag(value.text)
         if value.is_null:
             if sign != "==":
                 raise refused(self._text, sign_token, "`null` can only be compared with == and !=.")
@@ -190,8 +198,10 @@ class _Builder:
             )
         return found
 
-    def _refuse_order(self, sign: str, sign_token: Token, name: Token, what: str) -> None:
-        if sign in _ORDERS:
+    def _refuse_order(
+        self, sign: str, sign_token: Token, name: Token, what: str, signs: Sequence[str] = _ORDERS
+    ) -> None:
+        if sign in signs:
             raise refused(
                 self._text, sign_token, f"`{name.text}` is {what}; compare it with ==, != or in."
             )

@@ -1,5 +1,214 @@
-"""Owned by its helper; being written."""
+"""`setgf db`: where the run database is, what is in it, whether it is sound, and plain SQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+from setgf.cli.output import note, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from db.engine import Database
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The run database: look, check, rebuild."
+)
+
+_UNITS = ("B", "KiB", "MiB", "GiB")
+_COUNTED = ("runs", "jobs", "groups", "attempts", "series", "points", "predictions", "checkpoints")
+
+
+@app.command("path")
+def show_path() -> None:
+    """Print the file of the run database, or its URL."""
+    from setgf.home import find_home
+
+    url = find_home().database_url
+    say(url.removeprefix("sqlite:///"))
+
+
+@app.command("info")
+def show_info(
+    as_json: Annotated[bool, typer.Option("--json", help="Data instead of lines.")] = False,
+) -> None:
+    """Print what is in the run database, by table."""
+    database = _open()
+    try:
+        facts = _facts(database)
+    finally:
+        database.close()
+    if as_json:
+        say_json(facts)
+        return
+    for name, value in facts.items():
+        shown = _size_in_words(value) if name == "bytes" else value
+        say(f"{'size' if name == 'bytes' else name:16}{shown}")
+
+
+@app.command("check")
+def check() -> None:
+    """Read the whole database and say whether it is sound; exit code 4 when it is not."""
+    from db.errors import DatabaseCorruptError
+
+    database = _open()
+    try:
+        problems = database.check()
+    finally:
+        database.close()
+    if problems:
+        listed = "\n".join(problems)
+        raise DatabaseCorruptError(
+            f"The run database `{database.where}` is damaged. Make it anew from the run folders "
+            f"with `setgf db rebuild`.\n{listed}"
+        )
+    say(f"{database.where} is sound.")
+
+
+@app.command("rebuild")
+def rebuild_database() -> None:
+    """Make the database anew from the run folders; the old file is kept beside it.
+
+    Queue, tags, notes and history are taken over from the old file as far as it can be read.
+    """
+    from db.engine import open_database
+    from setgf.home import find_home
+    from setgf.worker.rebuild import rebuild
+
+    home = find_home()
+    target = _file(home.database_url)
+    if target is None:
+        database = open_database(home.database_url)
+        num_runs, problems = rebuild(home, database)
+        database.close()
+        kept = ""
+    else:
+        num_runs, problems, kept = _rebuild_file(target)
+    for problem in problems:
+        note(f"setgf: warning: {problem}")
+    say(f"Made {target or home.database_url} anew from {num_runs} runs.{kept}")
+
+
+@app.command("sql")
+def run_sql(
+    query: Annotated[str, typer.Argument(help='One SELECT, as "SELECT * FROM run_summary".')],
+    output: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How to print the rows.")
+    ] = "table",
+) -> None:
+    """Run one SELECT on the tables and the views run_summary, leaderboard, queue and point.
+
+    Nothing can be changed by it.
+    """
+    from db.plain_sql import read_sql
+
+    database = _open()
+    try:
+        columns, rows = read_sql(database, query)
+    finally:
+        database.close()
+    if output == "json":
+        say_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif output == "csv":
+        say(_as_csv(columns, rows))
+    else:
+        numbers = [
+            name
+            for index, name in enumerate(columns)
+            if rows and all(isinstance(row[index], int | float | None) for row in rows)
+        ]
+        say_table(columns, [[_cell(value) for value in row] for row in rows], right=numbers)
+
+
+def _open() -> Database:
+    from db.engine import open_database
+    from setgf.home import find_home
+
+    return open_database(find_home().database_url, create=False)
+
+
+def _facts(database: Database) -> dict[str, Any]:
+    from sqlalchemy import func, select
+
+    from db.migrations import SCHEMA_VERSION
+    from db.tables import metadata
+
+    facts: dict[str, Any] = {"database": database.where, "schema version": SCHEMA_VERSION}
+    if database.path is not None:
+        facts["bytes"] = database.path.stat().st_size
+    with database.read() as connection:
+        for name in _COUNTED:
+            counted = select(func.count()).select_from(metadata.tables[name])
+            facts[name] = connection.execute(counted).scalar_one()
+    return facts
+
+
+def _file(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for a server's."""
+    prefix, mark, rest = url.partition("://")
+    if mark and prefix.partition("+")[0] != "sqlite":
+        return None
+    return Path(rest.removeprefix("/") if mark else url).expanduser().absolute()
+
+
+def _rebuild_file(target: Path) -> tuple[int, tuple[str, ...], str]:
+    """Build beside the old file, then change places: a failure leaves the old one as it is."""
+    from db.engine import open_database
+    from db.salvage import put_in_place, restore_marks, salvage
+    from setgf.home import find_home
+    from setgf.worker.rebuild import rebuild
+
+    new = _unused(target, "new")
+    aside = _unused(target, "old")
+    database = open_database(str(new))
+    try:
+        problems = salvage(target, database) if target.exists() else ()
+        num_runs, left_out = rebuild(find_home(), database)
+        if target.exists():
+            restore_marks(target, database)
+    except BaseException:
+        database.close()
+        new.unlink(missing_ok=True)
+        raise
+    had_one = target.exists()
+    database.close()
+    put_in_place(new, target, aside)
+    kept = f" The old file is kept as {aside}." if had_one else ""
+    return num_runs, (*problems, *left_out), kept
+
+
+def _unused(target: Path, word: str) -> Path:
+    """Return a name beside `target` that is not taken: `setgf.old.db`, `setgf.old2.db`."""
+    number = 1
+    while True:
+        tail = word if number == 1 else f"{word}{number}"
+        path = target.with_name(f"{target.stem}.{tail}{target.suffix}")
+        if not path.exists():
+            return path
+        number += 1
+
+
+def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _size_in_words(size: float) -> str:
+    for unit in _UNITS[:-1]:
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} {_UNITS[-1]}"
