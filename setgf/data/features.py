@@ -125,11 +125,11 @@ def _open_splits(path: Path, content: Any) -> dict[Split, SplitReader]:
             "`train`, `valid` and `test`."
         )
     entries = cast(dict[Any, Any], content)
+    found = ", ".join(f"`{key}`" for key in entries) or "nothing"
     readers: dict[Split, SplitReader] = {}
     for split in Split:
         name = next((n for n in (split, *_OTHER_NAMES.get(split, ())) if n in entries), None)
         if name is None:
-            found = ", ".join(f"`{key}`" for key in entries) or "nothing"
             raise DataError(f"{path} has no split `{split}`. It has {found}.")
         # Popped, so that memory is given back as soon as a part was converted.
         readers[split] = SplitReader.open(path, split, entries.pop(name))

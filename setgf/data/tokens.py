@@ -100,8 +100,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         if whole.is_file():
             tokenizer = Tokenizer.from_file(str(whole))
         else:
-            lowercase = "chinese" in folder.name or "uncased" in folder.name or _lowercase(folder)
-            wrapper: Any = BertWordPieceTokenizer(str(pieces), lowercase=lowercase)
+            wrapper: Any = BertWordPieceTokenizer(str(pieces), lowercase=_is_lowercase(pieces))
             tokenizer = Tokenizer.from_str(wrapper.to_str())
     except Exception as error:
         raise EncoderError(f"The tokenizer in {folder} can't be read: {error}.") from error
@@ -142,7 +141,8 @@ def _ragged_ids(rows: Iterable[Sequence[int]]) -> Ragged:
     return from_rows([np.array(row, np.int32) for row in rows], empty=np.zeros(0, np.int32))
 
 
-def _lowercase(folder: Path) -> bool:
-    """Return whether a plain vocabulary is of lower case: it has no upper-case word."""
-    with (folder / "vocab.txt").open(encoding="utf-8") as file:
-        return not any(line[:1].isascii() and line[:2].isupper() for line in file)
+def _is_lowercase(vocabulary: Path) -> bool:
+    """Return whether no word of a vocabulary has an upper-case letter."""
+    with vocabulary.open(encoding="utf-8") as file:
+        words = (line.strip() for line in file)
+        return all(word.islower() for word in words if word.isascii() and word.isalpha())
