@@ -189,7 +189,9 @@ class _Run:
         self._show()
         if self.recorder.stop_requested():
             self.stop()
-        if self.keeper.is_due(at_epoch_end=False):
+        # Not after the epoch's last step: a run that goes on from there would log its end twice.
+        is_last = self.session.position.batches == self.num_batches
+        if not is_last and self.keeper.is_due(at_epoch_end=False):
             self.log.flush()
             self.keeper.save()
 
@@ -240,7 +242,6 @@ class _Run:
         """Score valid and, for the only time, test, with the weights of the best epoch."""
         session, position = self.session, self.session.position
         self.keeper.load_best()
-        self.recorder.begin_epoch(position.epoch - 1)
         test = open_batches(
             self.store,
             Split.TEST,
@@ -253,8 +254,6 @@ class _Run:
             evaluation = evaluate(session, source, split)
             self.recorder.save_predictions(split, evaluation.predictions())
             metrics.update(evaluation.named_metrics(split))
-        on_test = {name: value for name, value in metrics.items() if name.startswith("test.")}
-        self.recorder.log(position.step, on_test)
         result = FitResult(
             best_epoch=session.stopping.best_epoch,
             best_valid=session.stopping.best,

@@ -41,7 +41,8 @@ class Keeper:
         """Put the session where the newest whole checkpoint in `path` was.
 
         Returns:
-            The checkpoint, None where there is none; and a sentence for every damaged one.
+            The checkpoint, None where there is none; and a sentence for each one that is damaged and for
+            what keeps the run from repeating to the bit.
 
         Raises:
             CheckpointError: the checkpoints are of another experiment or of other data.
@@ -57,6 +58,12 @@ class Keeper:
                 warnings.append(f"{error} Going on from an earlier one.")
                 continue
             self.session.load_state_dict(state["session"])
+            if state["session"]["threads"] != self.session.threads:
+                warnings.append(
+                    f"The run goes on with {self.session.threads} CPU threads after "
+                    f"{state['session']['threads']}: its last digits will differ from those of an "
+                    "uninterrupted one."
+                )
             self._best_file = entry.best
             if path.resolve() != self.folder.path.resolve():
                 self.folder.adopt(earlier, entry)

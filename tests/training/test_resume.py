@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from setgf.errors import CheckpointError, RunFolderError, StoppedError
 from setgf.training import checkpoint
@@ -129,6 +130,43 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_without_loss(
     assert 0 < second.find("started")[0]["resume_step"] < 13
     assert result.weights_sha256 == expected.weights_sha256
     assert values(first, second) == values(uninterrupted)
+
+
+@pytest.mark.parametrize(
+    "moment", [5, 6, 12], ids=["last step of an epoch", "end of an epoch", "end of training"]
+)
+def test_no_point_is_logged_twice_where_a_run_is_killed(store, recorder, straight, moment):
+    config = tiny_config(max_epochs=2, patience=0, checkpoint_seconds=0.0)
+    _, uninterrupted = straight(config)
+    first, second = recorder("a1"), recorder("a2")
+    shown = 0
+
+    def kill(progress):  # 5 steps and an end, twice
+        nonlocal shown
+        shown += 1
+        if shown == moment:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(config, store, first, on_progress=kill)
+    fit(config, store, second, resume_from=first.checkpoints)
+
+    resume_step = second.find("started")[0]["resume_step"]
+    assert all(step > resume_step for _, step in second.points)
+    assert values(first, second) == values(uninterrupted)
+
+
+def test_going_on_with_other_threads_is_warned_of(store, recorder):
+    config, kept = stopped(store, recorder, stop_at=2)
+    second = recorder("a2")
+
+    torch.set_num_threads(2)
+    try:
+        fit(config, store, second, resume_from=kept.checkpoints)
+    finally:
+        torch.set_num_threads(1)
+
+    assert "goes on with 2 CPU threads after 1" in second.find("warning")[0]["message"]
 
 
 def stopped(store, recorder, *, stop_at=8):
