@@ -114,7 +114,7 @@ def restore(final: Path) -> None:
     """Bring back the folder a killed replacement had moved aside."""
     aside = _aside(final)
     if aside.exists() and not final.exists():
-        with contextlib.suppress(FileNotFoundError, PermissionError):
+        with contextlib.suppress(OSError):
             aside.rename(final)
 
 

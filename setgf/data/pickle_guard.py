@@ -40,13 +40,8 @@ def load_pickle(path: Path) -> Any:
         UnsafePickleError: it asks for anything else; it was refused before anything ran.
         DataError: there is no such file, or it is not a pickle, or damaged.
     """
-    if not path.is_file():
-        what = "is a folder or device, not a file" if path.exists() else "does not exist"
-        raise DataError(
-            f"The feature file {path} {what}. Give the path of a pickle in the MMSA layout, "
-            "or make data up with `setgf data synth`."
-        )
     try:
+        _check_is_file(path)
         with path.open("rb") as file:
             protocol = _scan(path, file)
             file.seek(0)
@@ -88,6 +83,15 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any, /) -> NoReturn:
         """Refuse objects that live outside the file."""
         raise refusal(self._path, f"the outside object `{pid}`")
+
+
+def _check_is_file(path: Path) -> None:
+    if not path.is_file():
+        what = "is a folder or device, not a file" if path.exists() else "does not exist"
+        raise DataError(
+            f"The feature file {path} {what}. Give the path of a pickle in the MMSA layout, "
+            "or make data up with `setgf data synth`."
+        )
 
 
 def _scan(path: Path, file: BinaryIO) -> int:

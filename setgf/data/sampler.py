@@ -21,7 +21,7 @@ def epoch_order(
 ) -> list[Integers]:
     """Return the batches of one epoch: every sample once, the last batch may be smaller.
 
-    The same arguments give the same batches, on any machine.
+    The same arguments give the same batches, on any machine (numpy keeps PCG64 as it is).
 
     Args:
         lengths: (N,) int64. How much work each sample is.
