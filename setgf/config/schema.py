@@ -180,7 +180,7 @@ class TrainConfig:
     group_by_length: bool = True
     """Batches hold samples of similar length (deterministic)."""
     checkpoint_seconds: float = 60.0
-    """Longest time between checkpoints; epochs end with one too, unless it takes a tenth of them."""
+    """Longest time between checkpoints; epochs end with one too, unless that slows them by 10 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class Keeper:
         """Put the session where the newest whole checkpoint in `path` was.
 
         Returns:
-            The checkpoint, None where there is none; and a sentence for each one that is damaged and for
+            The checkpoint, None where there is none; and a sentence for each damaged one and for
             what keeps the run from repeating to the bit.
 
         Raises:

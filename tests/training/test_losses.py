@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from setgf.config import LossConfig
+from setgf.model.output import ModelOutput
+from setgf.terms import Branch, Modality
+from setgf.training.labels import Target
+from setgf.training.losses import joint_loss
+
+LABEL = torch.tensor([1.0, -2.0])
+OUTPUT = ModelOutput(
+    scores={Branch.FUSION: torch.tensor([2.0, -2.0]), Branch.TEXT: torch.tensor([0.0, 0.0])},
+    consistency=torch.tensor(0.4),
+)
+TARGETS = {Modality.TEXT: Target(torch.tensor([1.0, 3.0]), torch.tensor([0.5, 1.0]))}
+
+
+def test_the_joint_loss_is_the_weighted_sum_of_its_parts():
+    config = LossConfig(unimodal_weight=2.0, consistency_weight=0.5)
+
+    loss = joint_loss(OUTPUT, LABEL, TARGETS, config)
+
+    assert loss.fusion.item() == pytest.approx(0.5)
+    assert loss.tasks[Modality.TEXT].item() == pytest.approx((0.5 * 1 + 1.0 * 3) / 2)
+    assert loss.total.item() == pytest.approx(0.5 + 2 * 1.75 + 0.5 * 0.4)
+
+
+def test_parts_are_named_as_series():
+    parts = joint_loss(OUTPUT, LABEL, TARGETS, LossConfig()).parts()
+
+    assert list(parts) == ["train.loss", "train.joint_loss", "train.text.loss", "train.consistency"]
+    assert parts["train.loss"].item() == pytest.approx(0.5)
+
+
+def test_a_network_without_tasks_has_the_fusion_loss_alone():
+    output = ModelOutput(scores={Branch.FUSION: torch.tensor([2.0, -2.0])})
+
+    loss = joint_loss(output, LABEL, {}, LossConfig())
+
+    assert loss.total.item() == loss.fusion.item() == pytest.approx(0.5)
