@@ -42,7 +42,8 @@ LEASE_SECONDS = 30.0
 TICK_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 """Longest time between two looks into the queue when nothing seems to have changed."""
-ADOPT_SECONDS = 3.0
+ADOPT_SECONDS = 1.0
+TIDY_SECONDS = 5.0
 SAMPLE_SECONDS = 2.0
 TROUBLE_SECONDS = 1.0
 """Pause after the database has refused."""
@@ -151,6 +152,8 @@ class Worker:
             self._try(self._sample, now)
         if self._is_due("adopt", now, ADOPT_SECONDS):
             self._try(self._adopt, now)
+        if self._is_due("tidy", now, TIDY_SECONDS):
+            self._try(self._tidy, now)
         self._try(self._look, now)
 
     def leave(self, *, now: bool) -> None:
@@ -302,6 +305,12 @@ class Worker:
             log.warning("%s is another worker's now", held[job_id].words)
             self.keeper.drop(job_id)
 
+    def _tidy(self, now: float) -> None:
+        """Fail the jobs that wait for one that failed."""
+        with self.database.write() as connection:
+            for job in jobs.fail_blocked(connection, now=now):
+                log.info("job %d is failed: %s", job.id, job.error)
+
     def _sample(self, now: float) -> None:
         self._presence.sample(self.keeper.device_processes(), now)
 
@@ -309,8 +318,6 @@ class Worker:
         """Take over what dead workers left on this machine, and what leases of others ran out."""
         if self.is_leaving:
             return
-        with self.database.write() as connection:
-            jobs.fail_blocked(connection, now=now)
         with self.database.read() as connection:
             here = jobs.live_jobs(connection, self.host)
             workers = {worker.id: worker for worker in list_workers(connection, now=now)}
