@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -15,6 +17,9 @@ from db.errors import (
     DatabaseFullError,
     DatabaseReadOnlyError,
 )
+
+_LOG_INDEX_BYTES = 1 << 20
+"""SQLite lets the index of a long log grow to about this."""
 
 _SENTENCES: dict[str, tuple[type[DatabaseError], str]] = {
     "SQLITE_BUSY": (
@@ -61,10 +66,20 @@ _SENTENCES: dict[str, tuple[type[DatabaseError], str]] = {
 def describe(error: BaseException, where: str) -> DatabaseError:
     """Return the error of ours that says what `error` means for the database at `where`."""
     name = str(getattr(error, "sqlite_errorname", ""))
+    if name.startswith("SQLITE_IOERR") and _is_disk_full(where):
+        name = "SQLITE_FULL"
     for prefix, (kind, sentence) in _SENTENCES.items():
         if name.startswith(prefix):
             return kind(sentence.format(where=f"`{where}`", detail=error))
     return DatabaseError(f"The run database `{where}` refused: {error}")
+
+
+def _is_disk_full(where: str) -> bool:
+    """Return True without room for the index of SQLite's log: it calls that an I/O error."""
+    try:
+        return shutil.disk_usage(Path(where).parent).free < _LOG_INDEX_BYTES
+    except OSError:
+        return False
 
 
 @contextmanager

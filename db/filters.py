@@ -13,8 +13,8 @@
 A name is a column of a run (`dataset`, `seed`, `state`, `created` ...), a setting (`optim.lr`, or
 `lr` where that is unique) or a metric: `test.acc7` is the final value, or the last one while there
 is none; `last.train.loss` and `best.valid.mae` are of the series. `tag == x` is `has x`. A value is
-a number, a word or a string in quotes, `true`, `false`, `null`, a duration (`30s 10min 2h 3d 1w`) or
-a date (`2026-01-31`). A moment is compared with a duration as the time that long ago:
+a number, a word, a string in quotes, `true`, `false`, `null`, a duration (`30s 10min 2h 3d 1w`)
+or a date (`2026-01-31`). A moment is compared with a duration as the time that long ago:
 `created > 2d` means in the last two days. A comparison with a missing value is false, and `!=` is
 the opposite of `==`.
 """

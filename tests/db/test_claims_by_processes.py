@@ -1,0 +1,76 @@
+"""Real processes that want the same jobs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from db.engine import Database
+from db.jobs import add_jobs, list_jobs
+from db.query import Query
+from db.records import JobState
+from tests.db.builders import NOW, new_job
+
+ROOT = Path(__file__).parents[2]
+NUM_PROCESSES = 8
+NUM_JOBS = 120
+CLAIMER = """
+import sys
+from db.engine import open_database
+from db.jobs import candidates, finish_attempt
+from tests.db.builders import NOW, take
+path, worker = sys.argv[1:]
+database = open_database(path)
+sys.stdin.readline()
+while True:
+    with database.read() as connection:
+        jobs = candidates(connection, now=NOW, limit=4)
+    if not jobs:
+        break
+    for job in jobs:
+        with database.write(durable=False) as connection:
+            claimed = take(connection, job.id, worker_id=worker, devices=("cuda:0",))
+        if claimed is not None:
+            print(job.id, claimed.attempt, flush=True)
+            with database.write(durable=False) as connection:
+                finish_attempt(connection, job.id, claimed.attempt, outcome="succeeded", now=NOW)
+            break
+database.close()
+"""
+
+
+@pytest.mark.slow
+def test_eight_processes_claim_every_job_once_and_share_one_gpu(
+    database: Database, path: Path
+) -> None:
+    with database.write() as connection:
+        add_jobs(connection, [new_job(n) for n in range(NUM_JOBS)], actor="ada", now=NOW)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIMER, str(path), f"w{number}"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(NUM_PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results = [process.communicate() for process in processes]
+
+    assert [error for _, error in results] == [""] * NUM_PROCESSES
+    claimed = Counter(line for output, _ in results for line in output.splitlines())
+    assert len(claimed) == NUM_JOBS
+    assert set(claimed.values()) == {1}
+    with database.read() as connection:
+        assert {job.state for job in list_jobs(connection)} == {JobState.SUCCEEDED}
+    starts = [e.job_id for e in Query(database).events() if e.to_state == "starting"]
+    assert len(starts) == len(set(starts)) == NUM_JOBS
