@@ -41,7 +41,7 @@ class UnknownSettingError(ConfigError):
 
     def __init__(self, name: str, known: Iterable[str], *, where: str = "") -> None:
         self.name = name
-        nearest = get_close_matches(name, list(known), n=1, cutoff=0.5)
+        nearest = get_close_matches(name, list(known), n=1, cutoff=0.6)
         place = f" in {where}" if where else ""
         hint = (
             f" Did you mean `{nearest[0]}`?" if nearest else " See `setgf config` for all settings."

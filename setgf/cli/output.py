@@ -75,7 +75,7 @@ def run_command(command: Callable[[], Any]) -> int:
         if isinstance(code, int) and type(error).__module__.startswith("db."):
             return _report(error, code)
         if isinstance(error, OSError):
-            return _report(error, 1)
+            return _report(OSError(_describe(error)), 1)
         raise
     return 0
 
@@ -86,6 +86,13 @@ def _report(error: BaseException, code: int) -> int:
     for line in str(error).splitlines() or [type(error).__name__]:
         note(f"setgf: error: {line}")
     return code
+
+
+def _describe(error: OSError) -> str:
+    """Return a sentence for what the system refused."""
+    words = error.strerror or str(error)
+    where = "The system refuses" if error.filename is None else f"{error.filename} can't be used"
+    return f"{where}: {words}."
 
 
 def _finite(value: Any) -> Any:
