@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from db import jobs
 from db.engine import Database
@@ -24,11 +24,14 @@ from setgf.worker.outcomes import (
     back_off,
     judge,
     lost,
+    no_room,
 )
+from setgf.worker.shim import EXIT_DISK_FULL
 from setgf.worker.submit import run_identity
 from setgf.worker.supervision import (
     Liveness,
     end_attempt,
+    has_shim,
     liveness,
     read_exit,
     read_process,
@@ -36,8 +39,6 @@ from setgf.worker.supervision import (
 
 CARRY_SECONDS = 0.25
 """Time between two looks into a run folder: how late a point may be."""
-PATIENCE_SECONDS = 15.0
-"""How long an adopted shim may take until it says who it is."""
 
 log = logging.getLogger("setgf.worker")
 
@@ -53,7 +54,6 @@ class Held:
     shim_pid: int | None
     """None when another worker started it."""
     shim_exit: int | None = None
-    since: float = field(default_factory=time.monotonic)
     next_carry: float = 0.0
 
     @property
@@ -213,20 +213,17 @@ class Keeper:
 
     def _wait_for_start(self, held: Held, state: Liveness, now: float) -> None:
         """Give the job back when its shim left, or never came, without starting a child."""
-        waited = time.monotonic() - held.since
         is_ours = held.shim_pid is not None
         if is_ours and held.shim_exit is None:
             return
-        if not is_ours and (state is Liveness.ALIVE or waited < self._patience(held)):
+        if not is_ours and (state is Liveness.ALIVE or has_shim(held.attempt)):
+            return
+        if held.shim_exit == EXIT_DISK_FULL:
+            self._finish(held, no_room(held.attempt.path), now)
             return
         why = f"the shim did not start (exit code {held.shim_exit})" if is_ours else "never started"
         log.warning("%s: %s; it goes back to the queue", held.words, why)
         self._finish(held, Ending(outcome="paused", error=why, requeue=True, free=True), now)
-
-    def _patience(self, held: Held) -> float:
-        """Return how long to wait for an adopted shim: none when its folder was never begun."""
-        begun = held.attempt.run.current_attempt() >= held.attempt.number
-        return PATIENCE_SECONDS if begun else 0.0
 
     def _end(self, held: Held, now: float) -> None:
         record = read_exit(held.attempt)

@@ -63,7 +63,8 @@ def begin_foreground(database: Database, attempt: AttemptFolder) -> Carrier:
     """Store a run that trains in the foreground; the carrier is to be turned while it does."""
     folder = attempt.run
     with database.write() as connection:
-        runs.add_run(connection, new_run(folder.identity(), folder.config(), folder.path))
+        known = _keep_job(connection, folder.identity())
+        runs.add_run(connection, new_run(known, folder.config(), folder.path))
         _add_missing_attempt(connection, attempt, None)
         runs.update_run(connection, folder.id, attempt=attempt.number, state=JobState.RUNNING.value)
     return Carrier(database, attempt)

@@ -162,6 +162,18 @@ def end_attempt(attempt: AttemptFolder, *, wait_seconds: float = 5.0) -> int:
     return killed
 
 
+def has_shim(attempt: AttemptFolder) -> bool:
+    """True while a shim of this attempt exists, even one that has not got to its lock yet."""
+    wanted = [str(attempt.run.path).encode(), str(attempt.number).encode()]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if words[4:6] == wanted and words[3].endswith(b"shim.py"):
+                    return True
+    return False
+
+
 def marked_processes(attempt: AttemptFolder) -> Iterator[tuple[int, int]]:
     """Yield pid and start time of every process that the attempt's child started."""
     mark = f"{MARK_VARIABLE}={attempt.run.id}/{attempt.number}".encode()

@@ -20,7 +20,7 @@ def main() -> None:
     home = find_home()
     set_up_log(home.workers / f"worker-{os.getpid()}.log", to_terminal=False)
     options = WorkerOptions(
-        slots=2, gpus=(), drain="--drain" in sys.argv, back_off_seconds=0.05, lease_seconds=3
+        slots=2, gpus=(), drain="--drain" in sys.argv, back_off_seconds=0, lease_seconds=3
     )
     database = open_database(home.database_url)
     Worker(home, database, options, engine=LocalEngine(home, command=COMMAND)).run()
