@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -148,15 +149,25 @@ class RunFolder:
         return self.path / "environment.json"
 
     def create(self, identity: RunIdentity, config: Mapping[str, Any]) -> None:
-        """Make the folder with its identity and config; the same run twice changes nothing."""
+        """Make the folder with its identity and config; the same run twice changes nothing.
+
+        Raises:
+            RunFolderError: the disk is full or refuses; a new folder is taken away again.
+        """
+        is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain(error, self.path) from error
-        if not (self.path / "config.json").exists():
-            write_json(self.path / "config.json", config)
-        if not (self.path / "run.json").exists():
-            write_json(self.path / "run.json", asdict(identity))
+        try:
+            if not (self.path / "config.json").exists():
+                write_json(self.path / "config.json", config)
+            if not (self.path / "run.json").exists():
+                write_json(self.path / "run.json", asdict(identity))
+        except RunFolderError:
+            if is_new:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def identity(self) -> RunIdentity:
         """Read who the run is."""

@@ -125,12 +125,12 @@ class FolderRecorder:
         self.check_fence()
         durable = kind in DURABLE_KINDS
         if durable:
-            os.fsync(self._points)
-            os.fsync(self._series)
+            _sync(self._points, self.attempt.points)
+            _sync(self._series, self.attempt.series)
         line = json.dumps({"at": time.time(), "kind": kind, **fields}, ensure_ascii=False)
         _append(self._events, line.encode() + b"\n", self.attempt.events)
         if durable:
-            os.fsync(self._events)
+            _sync(self._events, self.attempt.events)
 
     def save_predictions(self, split: str, rows: Sequence[PredictionRow]) -> None:
         """Store the predictions on a split, atomically, and say so by an event."""
@@ -201,6 +201,14 @@ def format_predictions(rows: Sequence[PredictionRow]) -> str:
 
 def _open_append(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _sync(handle: int, path: Path) -> None:
+    """Wait until a file is on the disk; some file systems find only now that it is full."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        raise explain(error, path) from error
 
 
 def _append(handle: int, data: bytes, path: Path) -> None:

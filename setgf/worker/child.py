@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from setgf.errors import SetgfError, StoppedError
 from setgf.home import Home
 from setgf.runs.folder import AttemptFolder, RunFolder
 from setgf.runs.recorder import FolderRecorder
+from setgf.worker.shim import EXIT_DISK_FULL
 
 if TYPE_CHECKING:
     from setgf.training.fit import FitResult, Progress
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train an attempt and return the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.raiseExceptions = False  # a full disk costs lines of the log, nothing else
     faulthandler.enable()
     run = RunFolder(Path(options.run))
     attempt = run.attempt_folder(options.attempt)
@@ -93,7 +96,7 @@ def record_failure(recorder: FolderRecorder, work: Callable[[], object]) -> int:
     except SetgfError as error:
         return _tell(error, recorder)
     except Exception as error:  # noqa: BLE001 - the end of this process: everything is recorded
-        traceback.print_exc()
+        _write_error(traceback.format_exc())
         return _tell(error, recorder)
     return 0
 
@@ -106,15 +109,21 @@ def _tell(error: Exception, recorder: FolderRecorder | None = None) -> int:
     message = str(error) or type(error).__name__
     if not isinstance(error, SetgfError):
         message = f"{type(error).__name__}: {message}"
-    sys.stderr.write(f"setgf: error: {message}\n")
+    kind = failure_class(error)
+    _write_error(f"setgf: error: {message}\n")
     if recorder is not None:
         try:
-            recorder.event(
-                "failed", failure_class=failure_class(error), message=message, exit_code=code
-            )
+            recorder.event("failed", failure_class=kind, message=message, exit_code=code)
         except SetgfError as second:  # a full disk, or a later attempt owns the run
-            sys.stderr.write(f"setgf: error: {second}\n")
+            _write_error(f"setgf: error: {second}\n")
+            return EXIT_DISK_FULL if kind == "disk_full" else code
     return code
+
+
+def _write_error(text: str) -> None:
+    """Write to standard error: a file, on a disk that may be full."""
+    with suppress(OSError):
+        sys.stderr.write(text)
 
 
 def _log_epochs() -> Callable[[Progress], None]:

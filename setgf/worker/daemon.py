@@ -27,6 +27,7 @@ from db.errors import (
 )
 from db.records import Claim, Command, Job, JobState, Verb
 from db.workers import list_workers
+from setgf.errors import RunFolderError
 from setgf.home import Home
 from setgf.worker.engines.local import Engine, LocalEngine
 from setgf.worker.gpus import default_slots
@@ -47,6 +48,8 @@ TIDY_SECONDS = 5.0
 SAMPLE_SECONDS = 2.0
 TROUBLE_SECONDS = 1.0
 """Pause after the database has refused."""
+TELL_SECONDS = 60.0
+"""Time until the log says the same again."""
 
 log = logging.getLogger("setgf.worker")
 
@@ -103,7 +106,7 @@ class Worker:
         self._num_claimed = 0
         self._seen_version: int | None = None
         self._due: dict[str, float] = {}
-        self._trouble = ""
+        self._told: dict[str, float] = {}
         self._is_idle = False
         """True when the last look found no job that could run here, now or later."""
 
@@ -173,18 +176,20 @@ class Worker:
             self._waits_for_children = False
 
     def _try(self, action: Callable[[float], object], now: float) -> None:
-        """Do something with the database; one that refuses for the moment is asked again later."""
+        """Do something with the database; one that refuses for the moment is asked again later.
+
+        So is a run folder: its disk may be full for the moment, too.
+        """
         try:
             action(now)
         except (DatabaseCorruptError, SchemaTooNewError, NotFoundError):
             raise
-        except DatabaseError as error:
-            if str(error) != self._trouble:
+        except (DatabaseError, RunFolderError) as error:
+            told = self._told.get(str(error))
+            if told is None or not 0 <= now - told < TELL_SECONDS:
                 log.warning("%s Training goes on; trying again.", error)
-            self._trouble = str(error)
+                self._told[str(error)] = now
             time.sleep(TROUBLE_SECONDS)
-        else:
-            self._trouble = ""
 
     def _is_due(self, name: str, now: float, seconds: float) -> bool:
         """True every so many seconds; a clock set back does not stop it."""

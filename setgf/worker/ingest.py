@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from setgf.runs.folder import AttemptFolder
 from setgf.runs.journal import RECORD_SIZE
 from setgf.runs.reader import JournalReader, Reading, read_events
 
+log = logging.getLogger("setgf.worker")
+
 
 class Carrier:
     """Carries one attempt's folder into the database."""
@@ -40,10 +43,18 @@ class Carrier:
 
         Raises:
             FencedError: a later attempt has the run; nothing was stored.
-            DatabaseBusyError: the database is locked; nothing was stored, and nothing is lost.
+            DatabaseError: the database is locked or full; nothing was stored, and nothing is lost.
         """
         if not self._has_news():
             return False
+        try:
+            return self._carry_chunk(now)
+        except BaseException:
+            # Taken back: how far the folder was stored only the database knows now.
+            self._reader.points_offset = -1
+            raise
+
+    def _carry_chunk(self, now: float) -> bool:
         run_id, number = self.attempt.run.id, self.attempt.number
         with self.database.write(durable=False) as connection:
             stored = get_attempt(connection, run_id, number)
@@ -136,9 +147,14 @@ def _follow_start(connection: Connection, attempt: AttemptFolder, event: Mapping
     if number == 1:
         columns["started_at"] = float(event["at"])
     runs.update_run(connection, run_id, attempt=number, **columns)
-    if attempt.run.environment.exists():
+    if not attempt.run.environment.exists():
+        return
+    try:
         environment = read_json(attempt.run.environment)
-        runs.set_environment(connection, run_id, environment, attempt=number)
+    except RunFolderError as error:
+        log.warning("%s It is left out.", error)
+        return
+    runs.set_environment(connection, run_id, environment, attempt=number)
 
 
 def _follow_epoch(connection: Connection, attempt: AttemptFolder, event: Mapping[str, Any]) -> None:
@@ -175,8 +191,12 @@ def _follow_predictions(
     connection: Connection, attempt: AttemptFolder, event: Mapping[str, Any]
 ) -> None:
     path = attempt.path / Path(str(event["file"])).name
-    store_predictions(connection, attempt.run.id, str(event["split"]), read_predictions(path))
-    data = path.read_bytes()
+    try:
+        predictions, data = read_predictions(path), path.read_bytes()
+    except RunFolderError as error:
+        log.warning("%s They are left out.", error)
+        return
+    store_predictions(connection, attempt.run.id, str(event["split"]), predictions)
     add_artifact(
         connection,
         Artifact(

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from setgf.errors import WorkerError
+
 TAIL_BYTES = 4096
 TAIL_LINES = 12
 LOG_BYTES = 2 << 20
@@ -45,12 +47,25 @@ def read_new(path: Path, offset: int, *, to_end: bool = False) -> tuple[str, int
 
 
 def set_up_log(path: Path, *, to_terminal: bool) -> None:
-    """Send the worker's log to a rotated file, and to stderr when somebody may be looking."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Send the worker's log to a rotated file, and to stderr when somebody may be looking.
+
+    Raises:
+        WorkerError: the file can't be written.
+    """
+    # A full disk costs lines of the log; it must not print a traceback for each.
+    logging.raiseExceptions = False
     logger = logging.getLogger("setgf.worker")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    for handler in _handlers(path, to_terminal=to_terminal):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers = tuple(_handlers(path, to_terminal=to_terminal))
+    except OSError as error:
+        raise WorkerError(
+            f"The worker's log {path} can't be written: {error.strerror or error}. "
+            "Name a folder that can be written with $SETGF_HOME."
+        ) from error
+    for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
 

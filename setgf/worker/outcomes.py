@@ -7,9 +7,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from db.records import FailureClass
+from setgf.worker.shim import EXIT_DISK_FULL
 from setgf.worker.supervision import ExitRecord
 
 STOPPED_EXIT_CODE = 130
@@ -74,6 +76,17 @@ def lost(why: str) -> Ending:
     return Ending(outcome="lost", failure_class=FailureClass.LOST, error=why, requeue=True)
 
 
+def no_room(folder: Path) -> Ending:
+    """Return the ending of an attempt that had no room on the disk to start in."""
+    return Ending(
+        outcome="failed",
+        failure_class=FailureClass.DISK_FULL,
+        error=f"The disk is full: {folder} has no room to start in. Free some space; "
+        "what was stored until now is safe.",
+        requeue=True,
+    )
+
+
 def back_off(
     ending: Ending, attempt: int, *, first_seconds: float = FIRST_BACK_OFF_SECONDS
 ) -> float:
@@ -96,8 +109,9 @@ def _unsaid(ended: ExitRecord, log_tail: str) -> Ending:
     """Return the ending of a child that left without a word."""
     if ended.code < 0:
         return _by_signal(ended, -ended.code)
-    if _DISK_FULL.search(log_tail):
-        return _failure(ended, FailureClass.DISK_FULL, log_tail)
+    if ended.code == EXIT_DISK_FULL or _DISK_FULL.search(log_tail):
+        said = log_tail or "The disk is full: the child had no room to say what it could not write."
+        return _failure(ended, FailureClass.DISK_FULL, said)
     if _OUT_OF_MEMORY.search(log_tail):
         return _failure(ended, FailureClass.OUT_OF_MEMORY, log_tail)
     said = log_tail or "It printed nothing."

@@ -17,6 +17,7 @@ it knows no database, so a locked or broken one can't end a training run. It
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -36,6 +37,8 @@ CHILD_OOM_SCORE = 300
 EXIT_USAGE = 64
 EXIT_LOCKED = 75
 """Another process holds the run."""
+EXIT_DISK_FULL = 74
+"""No room to start; also of a child that found no room to say so."""
 EXIT_FENCED = 76
 """Another attempt is current, or this one has ended already."""
 EXIT_NO_COMMAND = 127
@@ -304,7 +307,12 @@ def main() -> int:
         return EXIT_USAGE
     if os.getpid() != os.getsid(0):
         os.setsid()
-    return Shim(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[5:]).main()
+    try:
+        return Shim(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[5:]).main()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return EXIT_DISK_FULL
+        raise
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from setgf.errors import WorkerError
 from setgf.home import DATABASE_VARIABLE, Home
+from setgf.runs.atomic import explain
 from setgf.runs.folder import AttemptFolder
 from setgf.worker import shim
 from setgf.worker.gpus import usable_cores
@@ -59,6 +61,7 @@ class LocalEngine:
 
         Raises:
             WorkerError: the system can't start a process.
+            RunFolderError: the disk has no room for its log.
         """
         attempt = order.attempt
         command = [
@@ -77,6 +80,8 @@ class LocalEngine:
                 setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
             )
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise explain(error, attempt.log) from error
             raise WorkerError(
                 f"Run {attempt.run.id} can't be started: {error.strerror}. "
                 "It is tried again; check the limits of processes and memory."
