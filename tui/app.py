@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from tui import theme
 from tui.gateway import Gateway
@@ -20,6 +21,7 @@ from tui.screens.help import HelpScreen, keys_of
 from tui.screens.queue import QueueScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.widgets.chrome import key_name
 
 if TYPE_CHECKING:
     from tui.screens.base import Clock, DataScreen
@@ -48,6 +50,7 @@ class Dashboard(App[int]):
         Binding("ctrl+t", "switch_ground", "light or dark", show=False),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
+        Binding("ctrl+c", "quit", "quit", show=False, system=True),
     ]
 
     def __init__(
@@ -75,6 +78,20 @@ class Dashboard(App[int]):
         self.register_theme(theme.LIGHT)
         self.theme = theme.DARK.name
         self.switch_mode(self._first)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield every action of the screen for the command palette, with its key."""
+        seen: set[str] = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and not binding.system and binding.action not in seen:
+                seen.add(binding.action)
+                yield SystemCommand(
+                    binding.description.capitalize(),
+                    f"Key: {key_name(binding)}",
+                    partial(self.run_action, binding.action, active.node),
+                )
+        yield SystemCommand("Theme", "Choose another theme", self.action_change_theme)
 
     def on_frame_read(self, message: FrameRead) -> None:
         """Leave once the queue is empty, if that was asked for."""

@@ -80,7 +80,7 @@ def number(value: float | None, digits: int = 4) -> str:
     if size >= 1e5 or 0 < size < 1e-3:
         mantissa, exponent = f"{value:.{max(digits - 3, 1)}e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    before = max(len(str(int(size))), 1) if size >= 1 else 0 if size else 1
+    before = len(str(int(size))) if size >= 1 else 0
     return f"{value:.{max(digits - before, 0)}f}"
 
 

@@ -39,12 +39,14 @@ NARROW, SHORT = 110, 30
 Clock = Callable[[], float]
 
 
-class DataScreen(Screen[None]):
+class DataScreen(Screen[None], inherit_bindings=False):
     """A screen that shows one frozen body."""
 
     NAME: ClassVar[str] = ""
     EMPTY: ClassVar[tuple[str, str]] = ("Nothing here yet.", "")
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "next pane", show=False),
+        Binding("shift+tab", "app.focus_previous", "previous pane", show=False),
         Binding("f5", "reread", "read again", show=False),
     ]
     AUTO_FOCUS = ""

@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Resize
 
 from tui.formatting import plural
 from tui.gateway import Gateway
@@ -97,8 +98,9 @@ class CompareScreen(DataScreen):
         table.show_slots(slots)
         table.show(parts.compare_rows(shown))
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Use the new room."""
+        del event
         if self.frame:
             self.show_body(self.body)
 

@@ -68,7 +68,8 @@ def bar_panels(body: CompareBody, slots: Mapping[str, int], *, more: bool) -> tu
     if "acc7" in names and "acc3" in names:
         names.remove("acc3")
     rows = [row for row in body.rows if row.kind is RowKind.RUNS and row.scores]
-    others = [row for row in body.rows if row.kind is RowKind.PUBLISHED][:MAX_PUBLISHED_BARS]
+    most = MAX_PUBLISHED_BARS if more else 1
+    others = [row for row in body.rows if row.kind is RowKind.PUBLISHED][:most]
     return tuple(
         BarPanel(
             TITLES[name] + (" (less is better)" if name in body.lower_is_better else ""),
@@ -98,7 +99,7 @@ def compare_rows(body: CompareBody) -> tuple[CompareRow, ...]:
             lines.append(CompareRow(f"heading {kind}", HEADINGS[kind]))
         for row in rows:
             best = frozenset(m for m in body.metrics if _is_best(m, row, rows, body))
-            best = best if len(rows) > 1 else frozenset()
+            best = best if len(rows) > 1 else frozenset[str]()
             lines.append(CompareRow(row.key, row.label, row, best))
     return tuple(lines)
 

@@ -76,7 +76,6 @@ class CurvesScreen(DataScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "smooth(1)", "smooth more", show=False),
         Binding("S", "smooth(-1)", "smooth less", show=False),
-        Binding("x", "next_x", "x-axis"),
         Binding("backslash", "log_y", "log y", show=False, key_display="\\"),
     ]
 

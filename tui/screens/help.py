@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -17,8 +17,9 @@ from tui.formatting import Role
 from tui.widgets.chrome import key_name
 from tui.widgets.styles import is_dark, role_style
 
-KEY_WIDTH = 16
-HIDDEN = ("app.", "screen.", "command_palette", "help_quit", "suspend_process", "copy_text")
+KEY_WIDTH = 12
+HERE = "In this part"
+MOUSE = "Mouse: click a row, a column title, a chart; the wheel zooms a chart."
 
 
 def keys_of(screen: Screen[object]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -29,13 +30,17 @@ def keys_of(screen: Screen[object]) -> list[tuple[str, list[tuple[str, str]]]]:
         if not binding.description or binding.system:
             continue
         place = _place(active.node, screen)
-        does, keys = groups.setdefault(place, {}).setdefault(
-            binding.action, (binding.description, [])
-        )
-        del does
-        keys.append(key_name(binding))
+        # Of several bindings of an action the last, which is ours, says what it does.
+        _, keys = groups.setdefault(place, {}).get(binding.action, ("", []))
+        groups[place][binding.action] = (binding.description, [*keys, key_name(binding)])
     return [
-        (place, [(" ".join(dict.fromkeys(keys)), does) for does, keys in actions.values()])
+        (
+            place,
+            [
+                (" ".join(sorted(dict.fromkeys(keys), key=len)), does)
+                for does, keys in actions.values()
+            ],
+        )
         for place, actions in groups.items()
     ]
 
@@ -43,7 +48,7 @@ def keys_of(screen: Screen[object]) -> list[tuple[str, list[tuple[str, str]]]]:
 def _place(node: DOMNode, screen: Screen[object]) -> str:
     if node is screen:
         return "This screen"
-    return "Everywhere" if node is screen.app else "Here"  # pyright: ignore[reportUnknownMemberType]
+    return "Everywhere" if node is screen.app else HERE  # pyright: ignore[reportUnknownMemberType]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -55,7 +60,8 @@ class HelpScreen(ModalScreen[None]):
         width: 84; max-width: 96%; height: auto; max-height: 92%; padding: 1 2;
         background: $panel; scrollbar-size-vertical: 1;
     }
-    HelpScreen Static { height: auto; }
+    HelpScreen Horizontal { height: auto; }
+    HelpScreen Static { height: auto; width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "close"),
@@ -68,24 +74,30 @@ class HelpScreen(ModalScreen[None]):
         self._heading, self._groups = title, groups
 
     def compose(self) -> ComposeResult:
-        """Yield one text that scrolls."""
+        """Yield two columns that scroll together."""
         with VerticalScroll():
-            yield Static()
+            yield Static(f"Keys: {self._heading}", id="heading", markup=False)
+            with Horizontal():
+                yield Static(id="here")
+                yield Static(id="wider")
+            yield Static(f"\n{MOUSE}", id="mouse", markup=False)
 
     def on_mount(self) -> None:
-        """Write the keys."""
-        self.query_one(Static).update(self._text())
+        """Write the keys: those of the focused part on the left, all others on the right."""
+        here = [group for group in self._groups if group[0] == HERE]
+        wider = [group for group in self._groups if group[0] != HERE]
+        self.query_one("#here", Static).update(self._text(here or wider))
+        self.query_one("#wider", Static).update(self._text(wider if here else []))
 
-    def _text(self) -> Text:
+    def _text(self, groups: list[tuple[str, list[tuple[str, str]]]]) -> Text:
         dark = is_dark(self)
-        text = Text(f"Keys: {self._heading}\n", role_style(Role.STRONG, dark=dark))
-        for place, rows in self._groups:
+        text = Text()
+        for place, rows in groups:
             text.append(f"\n{place}\n", role_style(Role.DIM, dark=dark))
             for keys, does in rows:
                 style = role_style(Role.ACCENT, dark=dark) + Style(bold=True)
-                text.append(f"  {keys:<{KEY_WIDTH}} ", style)
+                text.append(f" {keys:<{KEY_WIDTH}} ", style)
                 text.append(f"{does}\n", role_style(Role.PLAIN, dark=dark))
-        text.append("\nMouse: click a row, a column title, a chart; the wheel zooms a chart.\n")
         return text
 
     def action_scroll(self, lines: int) -> None:

@@ -56,6 +56,7 @@ class RunScreen(CurvesScreen):
         Binding("tab", "tab(1)", "next tab"),
         Binding("shift+tab", "tab(-1)", "previous tab", show=False),
         Binding("escape", "back", "back"),
+        Binding("x", "next_x", "x-axis"),
     ]
 
     def __init__(self, gateway: Gateway, time: Clock) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
 from db.records import Points, Run
 from tui.formatting import plural
@@ -22,6 +22,7 @@ from tui.widgets.dialogs import Choose
 from tui.widgets.filter_line import FilterLine, has_words, is_expression
 from tui.widgets.host import host
 from tui.widgets.line_chart import LineChart
+from tui.widgets.run_facts import RunFacts
 from tui.widgets.run_table import SPARK_WIDTH, RunRow, RunTable
 from tui.widgets.table import Table
 
@@ -52,15 +53,19 @@ class RunsScreen(CurvesScreen):
     )
     DEFAULT_CSS = """
     RunsScreen #split { height: 1fr; }
-    RunsScreen RunTable { width: 9fr; min-width: 40; }
+    RunsScreen #left { width: 9fr; min-width: 40; }
+    RunsScreen RunTable { height: 1fr; }
+    RunsScreen RunFacts { max-height: 8; padding: 1 0; }
     RunsScreen LineChart { width: 11fr; border-left: solid $panel; }
     RunsScreen.-narrow #split { layout: vertical; }
-    RunsScreen.-narrow RunTable { width: 1fr; height: 5fr; }
+    RunsScreen.-narrow #left { width: 1fr; height: 5fr; }
     RunsScreen.-narrow LineChart { width: 1fr; height: 6fr; border-left: none; }
+    RunsScreen.-short RunFacts { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("m", "choose_series", "metric"),
+        Binding("x", "next_x", "x-axis"),
         Binding("comma", "next_series(-1)", "previous metric", show=False, key_display=","),
         Binding("full_stop", "next_series(1)", "next metric", show=False, key_display="."),
         Binding("t", "archive", "put away", show=False),
@@ -78,7 +83,9 @@ class RunsScreen(CurvesScreen):
     def compose_body(self) -> ComposeResult:
         """Yield table and chart."""
         with Horizontal(id="split"):
-            yield RunTable(id="table")
+            with Vertical(id="left"):
+                yield RunTable(id="table")
+                yield RunFacts(id="facts")
             yield LineChart(id="chart")
         yield FilterLine()
 
@@ -160,7 +167,9 @@ class RunsScreen(CurvesScreen):
         )
 
     def show_curves(self) -> None:
-        """Draw the curves of the chosen runs."""
+        """Draw the curves of the chosen runs, and tell of the one under the cursor."""
+        row = self.query_one(RunTable).cursor_row
+        self.query_one(RunFacts).show(row.run if row else None, row.now if row else 0.0)
         drawn = self._drawn()
         self._slots |= assign_slots(drawn, self._slots)
         slots = {run_id: self._slots[run_id] for run_id in drawn}
@@ -195,6 +204,9 @@ class RunsScreen(CurvesScreen):
         total = max(self.frame.counts.runs if self.frame else 0, len(self.body.runs))
         shown = len(table.rows)
         parts = [plural(total, "run") if shown == total else f"{shown:,} of {total:,} runs"]
+        row = table.cursor_row
+        if row is not None and row.run.error and self.has_class("-short"):
+            parts.insert(0, " ".join(row.run.error.split()))
         if table.selection:
             parts.append(f"{len(table.selection)} selected")
         if table.sorting.key:
@@ -210,8 +222,9 @@ class RunsScreen(CurvesScreen):
     # Keys
 
     def on_table_highlighted(self, _message: Table.Highlighted) -> None:
-        """Draw the run under the cursor as well."""
+        """Draw the run under the cursor as well, and say how it stands."""
         self.show_curves()
+        self.show_status()
         self.poll()
 
     def on_table_changed(self, _message: Table.Changed) -> None:

@@ -14,7 +14,7 @@ from tui.plotting.palette import marker
 from tui.plotting.spark import bar
 from tui.widgets.styles import is_dark, role_style, series_style
 
-MIN_PANEL = 38
+MIN_PANEL, COMFORTABLE_PANEL = 38, 50
 MIN_LABEL, MAX_LABEL = 8, 22
 
 
@@ -64,7 +64,8 @@ class BarChart(Widget):
         return stacked * rows + stacked - 1 if self._panels else 0
 
     def _columns(self, width: int) -> int:
-        return max(min(width // MIN_PANEL, len(self._panels)), 1)
+        columns = max(width // COMFORTABLE_PANEL, min(width // MIN_PANEL, 2), 1)
+        return max(min(columns, len(self._panels)), 1)
 
     def render_line(self, y: int) -> Strip:
         """Return one row across the panels of its line."""

@@ -178,7 +178,7 @@ class LineChart(Widget, can_focus=True):
             self._picture = None
             return [*top, *self._nothing(width, height - 1, dark=dark)]
         if height >= MIN_HEIGHT_FOR_LEGEND:
-            rows = 1 if height < 14 else 2 if height < 22 else 3
+            rows = 1 if height < 10 else 2 if height < 22 else 3
             top += legend_strips(
                 self.data.lines, width, rows, at=self.cursor, dark=dark, ground=self.rich_style
             )

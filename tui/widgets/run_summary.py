@@ -6,20 +6,8 @@ from rich.text import Text
 from textual.widget import Widget
 
 from db.records import Run
-from tui.formatting import STATE_GLYPHS, STATE_ROLES, Role, duration, number, percent
-from tui.plotting.spark import meter
-from tui.widgets.styles import is_dark, role_style
-
-SHOWN = (
-    ("MAE", "mae"),
-    ("Corr", "corr"),
-    ("Acc-2", "acc2_non0"),
-    ("Acc-2", "acc2"),
-    ("F1", "f1_non0"),
-    ("Acc-3", "acc3"),
-    ("Acc-5", "acc5"),
-    ("Acc-7", "acc7"),
-)
+from tui.widgets.run_facts import best_line, progress_line, state_line, test_line
+from tui.widgets.styles import is_dark
 
 
 class RunSummary(Widget):
@@ -39,41 +27,12 @@ class RunSummary(Widget):
             self.refresh()
 
     def render(self) -> Text:
-        """Return both lines."""
-        if self._run is None:
-            return Text()
-        dark = is_dark(self)
-        text = self._first(self._run, dark=dark)
-        return text.append("\n").append_text(_second(self._run, dark=dark))
-
-    def _first(self, run: Run, *, dark: bool) -> Text:
-        dim = role_style(Role.DIM, dark=dark)
-        state = role_style(STATE_ROLES[run.state], dark=dark)
-        text = Text(" ", no_wrap=True, overflow="ellipsis")
-        text.append(f"{STATE_GLYPHS[run.state]} {run.state.value}", state).append("  ")
-        text.append(run.name, role_style(Role.STRONG, dark=dark))
-        text.append(f"  {run.data_name}  ", dim)
-        share = run.epoch / max(run.max_epochs, 1)
-        text.append(meter(share, 12), state if run.state.is_live else dim)
-        text.append(f" epoch {run.epoch}/{run.max_epochs}  step {run.step:,}", dim)
-        if run.started_at is not None:
-            text.append(f"  {duration((run.finished_at or self._now) - run.started_at)}", dim)
+        """Return both lines, each cut at the edge."""
+        text = Text(no_wrap=True, overflow="ellipsis")
+        if self._run is not None:
+            dark = is_dark(self)
+            text.append_text(state_line(self._run, dark=dark)).append(" ")
+            text.append_text(progress_line(self._run, self._now, dark=dark)).append("\n")
+            text.append_text(best_line(self._run, dark=dark)).append("  ")
+            text.append_text(test_line(self._run, dark=dark))
         return text
-
-
-def _second(run: Run, *, dark: bool) -> Text:
-    dim, plain = role_style(Role.DIM, dark=dark), role_style(Role.PLAIN, dark=dark)
-    text = Text(" ", no_wrap=True, overflow="ellipsis")
-    if run.best_valid is not None:
-        text.append(f"best valid {run.monitor.removeprefix('valid.')} ", dim)
-        text.append(number(run.best_valid), plain)
-        if run.best_epoch is not None:
-            text.append(f" in epoch {run.best_epoch}", dim)
-    shown = [(title, run.metrics.get(f"test.{name}")) for title, name in SHOWN]
-    found = [(title, value) for title, value in shown if value is not None]
-    if found:
-        text.append("   test ", dim)
-    for title, value in found:
-        written = number(value) if title in ("MAE", "Corr") else percent(value)
-        text.append(f" {title} ", dim).append(written, plain)
-    return text

@@ -1,0 +1,113 @@
+"""The run under the cursor in a few lines: how it stands, and why it failed."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widget import Widget
+
+from db.records import Run
+from tui.formatting import (
+    STATE_GLYPHS,
+    STATE_ROLES,
+    Role,
+    duration,
+    number,
+    percent,
+)
+from tui.plotting.spark import meter
+from tui.widgets.styles import is_dark, role_style
+
+METRICS = (
+    ("MAE", "mae"),
+    ("Corr", "corr"),
+    ("Acc-2", "acc2_non0"),
+    ("Acc-2", "acc2"),
+    ("F1", "f1_non0"),
+    ("Acc-3", "acc3"),
+    ("Acc-5", "acc5"),
+    ("Acc-7", "acc7"),
+)
+NOT_PERCENT = ("mae", "corr")
+
+
+class RunFacts(Widget):
+    """Name, progress, metrics and error of one run."""
+
+    DEFAULT_CSS = "RunFacts { background: $background; height: auto; }"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the toolkit's word
+        super().__init__(id=id)
+        self._run: Run | None = None
+        self._now = 0.0
+
+    def show(self, run: Run | None, now: float) -> None:
+        """Show this run; None shows nothing."""
+        if (run, now) != (self._run, self._now):
+            self._run, self._now = run, now
+            self.refresh(layout=True)
+
+    def render(self) -> Text:
+        """Return the lines."""
+        text = Text(overflow="fold")
+        if self._run is None:
+            return text
+        dark = is_dark(self)
+        run = self._run
+        lines = [state_line(run, dark=dark), progress_line(run, self._now, dark=dark)]
+        lines += [best_line(run, dark=dark), test_line(run, dark=dark)]
+        text.append_text(Text("\n").join(line for line in lines if line.cell_len))
+        if run.error:
+            said = " ".join(run.error.split())
+            text.append(f"\n {said}", role_style(Role.BAD, dark=dark))
+        elif run.note:
+            text.append(f"\n {run.note}", role_style(Role.DIM, dark=dark))
+        return text
+
+
+def state_line(run: Run, *, dark: bool) -> Text:
+    """Return state, name and data of a run."""
+    text = Text(" ")
+    state = role_style(STATE_ROLES[run.state], dark=dark)
+    text.append(f"{STATE_GLYPHS[run.state]} {run.state.value}", state).append("  ")
+    text.append(run.name, role_style(Role.STRONG, dark=dark))
+    return text.append(f"  {run.data_name}", role_style(Role.DIM, dark=dark))
+
+
+def progress_line(run: Run, now: float, *, dark: bool) -> Text:
+    """Return how far a run has come, and in what time."""
+    dim = role_style(Role.DIM, dark=dark)
+    share = run.epoch / max(run.max_epochs, 1)
+    text = Text(" ")
+    is_live = run.state.is_live
+    text.append(meter(share, 12), role_style(STATE_ROLES[run.state], dark=dark) if is_live else dim)
+    text.append(f" epoch {run.epoch}/{run.max_epochs}  step {run.step:,}", dim)
+    if run.started_at is not None:
+        text.append(f"  {duration((run.finished_at or now) - run.started_at)}", dim)
+    return text
+
+
+def best_line(run: Run, *, dark: bool) -> Text:
+    """Return the best value on valid; nothing before there is one."""
+    if run.best_valid is None:
+        return Text()
+    dim = role_style(Role.DIM, dark=dark)
+    text = Text(" ").append(f"best valid {run.monitor.removeprefix('valid.')} ", dim)
+    text.append(number(run.best_valid), role_style(Role.PLAIN, dark=dark))
+    return text.append(f" in epoch {run.best_epoch}" if run.best_epoch else "", dim)
+
+
+def test_line(run: Run, *, dark: bool) -> Text:
+    """Return the metrics on test; nothing before there are any."""
+    found = [(title, n, run.metrics[f"test.{n}"]) for title, n in METRICS if _has(run, n)]
+    if not found:
+        return Text()
+    dim = role_style(Role.DIM, dark=dark)
+    text = Text(" ").append("test", dim)
+    for title, name, value in found:
+        written = number(value) if name in NOT_PERCENT else percent(value)
+        text.append(f"  {title} ", dim).append(written, role_style(Role.PLAIN, dark=dark))
+    return text
+
+
+def _has(run: Run, name: str) -> bool:
+    return f"test.{name}" in run.metrics
