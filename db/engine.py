@@ -194,6 +194,8 @@ def _parse(url: str) -> Path | URL:
         address.get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
         raise DatabaseError(f"`{url}` is not the URL of a run database; {_EXPECTED}.") from error
+    if address.get_backend_name() != "postgresql":
+        raise DatabaseError(f"`{url}` is not the URL of a run database; {_EXPECTED}.")
     return address
 
 

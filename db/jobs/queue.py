@@ -112,7 +112,9 @@ def cancel(
         elif not pending_commands(connection, job_id=job.id, verb=Verb.CANCEL):
             add_command(connection, Verb.CANCEL, job_id=job.id, actor=actor, now=now)
 
-    return _each(connection, job_ids, cancel_one, lambda state: not state.is_finished)
+    unfinished = [state for state in JobState if not state.is_finished]
+    only = "a job that is not over can be cancelled"
+    return _each(connection, job_ids, cancel_one, unfinished, only)
 
 
 def retry(
@@ -147,7 +149,8 @@ def retry(
         )
 
     over = (JobState.FAILED, JobState.CANCELLED, JobState.LOST, JobState.PAUSED)
-    return _each(connection, job_ids, retry_one, lambda state: state in over)
+    only = "a failed, cancelled or lost job can be queued again"
+    return _each(connection, job_ids, retry_one, over, only)
 
 
 def hold(connection: Connection, job_ids: Sequence[int], actor: str, now: float) -> tuple[Job, ...]:
@@ -156,7 +159,8 @@ def hold(connection: Connection, job_ids: Sequence[int], actor: str, now: float)
     def hold_one(job: Job) -> None:
         change_state(connection, job.id, JobState.HELD, why=f"by {actor}", actor=actor, now=now)
 
-    return _each(connection, job_ids, hold_one, lambda state: state is JobState.QUEUED)
+    only = "a queued job can be held"
+    return _each(connection, job_ids, hold_one, (JobState.QUEUED,), only)
 
 
 def release(
@@ -167,7 +171,8 @@ def release(
     def release_one(job: Job) -> None:
         change_state(connection, job.id, JobState.QUEUED, why=f"by {actor}", actor=actor, now=now)
 
-    return _each(connection, job_ids, release_one, lambda state: state is JobState.HELD)
+    only = "a held job can be released"
+    return _each(connection, job_ids, release_one, (JobState.HELD,), only)
 
 
 def move(
@@ -306,14 +311,14 @@ def _each(
     connection: Connection,
     job_ids: Sequence[int],
     change: Callable[[Job], None],
-    allowed: Callable[[JobState], bool],
+    states: Sequence[JobState],
+    only: str,
 ) -> tuple[Job, ...]:
-    """Change the jobs whose state allows it; refuse in the first one's words when none does."""
+    """Change the jobs in one of `states`; refuse, by the first one, when none is."""
     found = [get_job(connection, job_id, lock=True) for job_id in dict.fromkeys(job_ids)]
-    chosen = [job for job in found if allowed(job.state)]
+    chosen = [job for job in found if job.state in states]
     if found and not chosen:
-        change(found[0])
-        raise JobStateError(f"Job {found[0].id} is {found[0].state}.")
+        raise JobStateError(f"Job {found[0].id} is {found[0].state}; only {only}.")
     for job in chosen:
         change(job)
     missing = [job_id for job_id in job_ids if job_id not in {job.id for job in found}]
