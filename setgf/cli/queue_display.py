@@ -80,6 +80,8 @@ def describe(job: Job) -> list[tuple[str, Any]]:
 def show_history(events: Sequence[Event]) -> None:
     """Show what happened to a job."""
     for event in events:
+        if event.kind == "run":  # it goes where its job goes
+            continue
         move = f"{event.from_state or 'new'} -> {event.to_state}" if event.to_state else event.kind
         say(f"{show_moment(event.at)}  {move:<22} {first_line(event.why)}  [{event.actor}]")
 

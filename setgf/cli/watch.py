@@ -85,6 +85,8 @@ class Watcher:
         return (job.state, job.attempt, run.epoch if run else 0, run.best_epoch if run else None)
 
     def _has_news(self, job: Job, run: Run | None, now: float) -> bool:
+        if job.state == "starting":  # for a moment only
+            return False
         key = self._key(job, run)
         is_old = now - self._said_at.get(job.id, 0.0) >= SECONDS_A_LINE
         if key == self._shown.get(job.id) and not (is_old and job.state == "running"):

@@ -12,8 +12,13 @@ from typing import Any, cast
 from setgf.errors import RunFolderError
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace `path` by `text`: temporary file, fsync, rename, fsync of the folder.
+
+    Args:
+        path: file to replace.
+        text: its new content.
+        durable: survive a power cut; False is enough for what only living processes read.
 
     Raises:
         RunFolderError: the disk is full or the folder can't be written.
@@ -22,10 +27,12 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.rename(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise explain(error, path) from error

@@ -230,7 +230,8 @@ class RunFolder:
             attempt.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain(error, attempt.path) from error
-        write_atomically(self.path / "attempt", f"{number}\n")
+        # After a power cut no earlier attempt lives that this could have kept out.
+        write_atomically(self.path / "attempt", f"{number}\n", durable=False)
         return attempt
 
     def resume_folder(self, before: int) -> AttemptFolder | None:

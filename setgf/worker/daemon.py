@@ -265,7 +265,7 @@ class Worker:
             )
             if claim is not None:
                 folder = self.home.runs / claim.job.run_id
-                identity = run_identity(claim.job)
+                identity = run_identity(claim.job, created_at=now)
                 runs.add_run(connection, new_run(identity, claim.job.config, folder))
         return claim
 

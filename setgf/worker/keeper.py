@@ -100,7 +100,7 @@ class Keeper:
         attempt = folder.attempt_folder(job.attempt)
         held = self._hold(job, attempt, devices, shim_pid=None)
         try:
-            folder.create(run_identity(job), job.config)
+            folder.create(run_identity(job, created_at=now), job.config)
             for older in folder.attempts():
                 if older.number < job.attempt and folder.is_live():
                     end_attempt(older)

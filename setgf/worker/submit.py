@@ -161,8 +161,8 @@ def _gpus(request: Request, config: ExperimentConfig) -> float:
     return 1.0 if has_any and config.train.device != "cpu" else 0.0
 
 
-def run_identity(job: Job) -> RunIdentity:
-    """Return who the run of a job is: for its folder."""
+def run_identity(job: Job, *, created_at: float) -> RunIdentity:
+    """Return who the run of a job is, that begins at `created_at`: for its folder."""
     return RunIdentity(
         id=job.run_id,
         name=job.name,
@@ -174,7 +174,7 @@ def run_identity(job: Job) -> RunIdentity:
         variant=job.variant,
         max_epochs=job.max_epochs,
         monitor=str(job.config["train"]["monitor"]),
-        created_at=job.created_at,
+        created_at=created_at,
         job_id=job.id,
         group_id=job.group_id,
         group_name=job.group_name,

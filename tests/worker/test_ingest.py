@@ -34,7 +34,8 @@ def database(home: Path) -> Iterator[Database]:
 def a_run(home: Path, run_id: str = "abcd1234") -> RunFolder:
     folder = RunFolder(home / "runs" / run_id)
     new = a_new_job(run_id)
-    folder.create(run_identity(a_job(run_id=run_id, config=new.config)), new.config)
+    identity = run_identity(a_job(run_id=run_id, config=new.config), created_at=1.0)
+    folder.create(identity, new.config)
     return folder
 
 
