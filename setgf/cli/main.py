@@ -73,7 +73,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(run_command(lambda: app(standalone_mode=True)))
+    sys.exit(run_command(lambda: app(standalone_mode=False)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
+_PARSER_WORDS = re.compile(r"^Invalid value for '?([^':]+)'?: ")
 DEBUG_VARIABLE = "SETGF_DEBUG"
 
 
@@ -61,7 +63,7 @@ def run_command(command: Callable[[], Any]) -> int:
     from setgf.errors import SetgfError
 
     try:
-        command()
+        left = command()
     except SetgfError as error:
         return _report(error, error.exit_code)
     except KeyboardInterrupt:
@@ -76,8 +78,22 @@ def run_command(command: Callable[[], Any]) -> int:
             return _report(error, code)
         if isinstance(error, OSError):
             return _report(OSError(_describe(error)), 1)
+        if callable(getattr(error, "format_message", None)):
+            return _report_usage(error)
         raise
-    return 0
+    return left if isinstance(left, int) else 0
+
+
+def _report_usage(error: Any) -> int:
+    """Report what the command line's own parser refuses; a group without a command is helped."""
+    message = str(error.format_message())
+    if message.startswith("Usage:"):
+        note(message)
+        return USAGE_EXIT_CODE
+    words = _PARSER_WORDS.sub(r"`\1`: ", message).strip()
+    end = "" if words.endswith((".", "?")) else "."
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "setgf"
+    return _report(ValueError(f"{words}{end} See `{command} --help`."), USAGE_EXIT_CODE)
 
 
 def _report(error: BaseException, code: int) -> int:

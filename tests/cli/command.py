@@ -29,7 +29,7 @@ def run_setgf(*arguments: object) -> Outcome:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            code = run_command(lambda: app([str(a) for a in arguments], standalone_mode=True))
+            code = run_command(lambda: app([str(a) for a in arguments], standalone_mode=False))
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else 0
     return Outcome(code, out.getvalue(), err.getvalue())
