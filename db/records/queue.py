@@ -1,0 +1,169 @@
+"""Jobs, attempts at them, groups of them, commands and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from db.records.states import FailureClass, JobState, Verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be added to the queue."""
+
+    run_id: str
+    """Id the run will have."""
+    name: str
+    config: Mapping[str, Any]
+    """Nested settings, plain JSON data."""
+    settings: Mapping[str, Any]
+    """The same by dotted name."""
+    fingerprint: str
+    variant: str
+    dataset: str
+    data_name: str
+    model: str
+    seed: int
+    max_epochs: int
+    gpus: float = 0.0
+    """GPUs needed; 0 runs on a CPU slot."""
+    priority: int = 0
+    """Higher starts first."""
+    max_attempts: int = 3
+    held: bool = False
+    not_before: float | None = None
+    tags: tuple[str, ...] = ()
+    after: tuple[int, ...] = ()
+    """Ids of jobs that must succeed first."""
+    command: tuple[str, ...] = ()
+    """The command line that made the job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A request to run one config."""
+
+    id: int
+    run_id: str
+    group_id: int | None
+    group_name: str | None
+    name: str
+    state: JobState
+    reason: str
+    """Why it is in this state, in words; empty when there is nothing to say."""
+    priority: int
+    position: float
+    not_before: float | None
+    attempt: int
+    """Number of the newest attempt: the fence. 0 before the first claim."""
+    max_attempts: int
+    config: Mapping[str, Any]
+    fingerprint: str
+    variant: str
+    dataset: str
+    data_name: str
+    model: str
+    seed: int
+    gpus: float
+    max_epochs: int
+    tags: tuple[str, ...]
+    command: tuple[str, ...]
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    worker_id: str | None
+    lease_until: float | None
+    error: str | None
+    """Error of the newest attempt."""
+    epoch: int = 0
+    """Epochs its run has finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a worker at a job."""
+
+    job_id: int | None
+    """None for a foreground run."""
+    run_id: str
+    number: int
+    worker_id: str | None
+    host: str
+    boot_id: str
+    pid: int | None
+    """Process id of the shim; None before it started."""
+    pid_start: int | None
+    """Start time of that process in clock ticks since boot."""
+    devices: tuple[str, ...]
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    """`succeeded`, `failed`, `cancelled`, `lost`, `paused`; None while it runs."""
+    exit_code: int | None
+    failure_class: FailureClass | None
+    error: str | None
+    resume_step: int
+    """Step of the checkpoint it went on from; 0 from the start."""
+    log_path: str
+    points_offset: int
+    """Bytes of the journal already ingested."""
+    events_offset: int
+    """Bytes of the event log already ingested."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job that a worker has just claimed."""
+
+    job: Job
+    attempt: int
+    resume_from: str | None
+    """Attempt folder name (`a1`) with the checkpoint to go on from, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A request to a worker, as a row."""
+
+    id: int
+    job_id: int | None
+    worker_id: str | None
+    """None: whoever holds the job."""
+    verb: Verb
+    arguments: Mapping[str, Any]
+    actor: str
+    created_at: float
+    handled_at: float | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Jobs queued together."""
+
+    id: int
+    name: str
+    kind: str
+    """`seeds`, `grid` or `jobs`."""
+    created_at: float
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Jobs by state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, stored in the transaction that made it happen."""
+
+    id: int
+    at: float
+    kind: str
+    """`job`, `run`, `worker` or `command`."""
+    job_id: int | None
+    run_id: str | None
+    attempt: int | None
+    from_state: str | None
+    to_state: str | None
+    why: str
+    actor: str
