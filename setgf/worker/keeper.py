@@ -26,7 +26,7 @@ from setgf.worker.outcomes import (
     lost,
     no_room,
 )
-from setgf.worker.shim import EXIT_DISK_FULL
+from setgf.worker.shim import EXIT_DISK_FULL, EXIT_FENCED, EXIT_LOCKED
 from setgf.worker.submit import run_identity
 from setgf.worker.supervision import (
     Liveness,
@@ -218,12 +218,22 @@ class Keeper:
             return
         if not is_ours and (state is Liveness.ALIVE or has_shim(held.attempt)):
             return
-        if held.shim_exit == EXIT_DISK_FULL:
-            self._finish(held, no_room(held.attempt.path), now)
-            return
-        why = f"the shim did not start (exit code {held.shim_exit})" if is_ours else "never started"
-        log.warning("%s: %s; it goes back to the queue", held.words, why)
-        self._finish(held, Ending(outcome="paused", error=why, requeue=True, free=True), now)
+        ending = self._judge_no_start(held)
+        log.warning("%s did not start: %s", held.words, ending.error or ending.outcome)
+        self._finish(held, ending, now)
+
+    def _judge_no_start(self, held: Held) -> Ending:
+        """Decide about an attempt without a child: given back, unless its shim itself failed."""
+        code = held.shim_exit
+        if held.attempt.stop_aim() == Aim.CANCEL:
+            return Ending(outcome="cancelled")
+        if code == EXIT_DISK_FULL:
+            return no_room(held.attempt.path)
+        if code in (None, EXIT_LOCKED, EXIT_FENCED):
+            why = "Another process holds the run." if code == EXIT_LOCKED else "It never started."
+            return Ending(outcome="paused", error=why, requeue=True, free=True)
+        said = log_tail(held.attempt.log)
+        return lost(f"Its supervising process ended with code {code} before the child. {said}")
 
     def _end(self, held: Held, now: float) -> None:
         record = read_exit(held.attempt)

@@ -14,7 +14,8 @@ from setgf.home import Home
 from setgf.runs.folder import RunFolder
 from setgf.runs.reader import read_points
 from setgf.worker.daemon import Worker, WorkerOptions
-from setgf.worker.engines.local import LocalEngine
+from setgf.worker.engines.local import LocalEngine, Order
+from setgf.worker.shim import EXIT_LOCKED
 from tests.worker.builders import a_new_job
 from tests.worker.processes import wait_until
 from tests.worker.stub_worker import COMMAND
@@ -218,3 +219,68 @@ def test_a_run_folder_that_cannot_be_made_is_tried_again_and_then_failed(
     ended = job(database, added.id)
     assert ended.state is JobState.FAILED
     assert "aaaaaaa1 can't be read or written" in str(ended.error)
+
+
+class BrokenEngine:
+    """Its shims end at once."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        self.started: list[int] = []
+
+    def start(self, order: Order) -> int:
+        self.started.append(order.attempt.number)
+        return len(self.started)
+
+    def reap(self) -> dict[int, int]:
+        return dict.fromkeys(range(1, len(self.started) + 1), self.code)
+
+
+def a_broken_worker(home: Path, database: Database, code: int) -> Worker:
+    options = WorkerOptions(slots=1, gpus=(), back_off_seconds=0)
+    worker = Worker(Home(home), database, options, engine=BrokenEngine(code))
+    worker.register(time.time())
+    return worker
+
+
+def test_a_shim_that_fails_by_itself_uses_up_attempts(home: Path, database: Database) -> None:
+    (added,) = add(database, a_new_job("aaaaaaa1", max_attempts=3))
+    worker = a_broken_worker(home, database, 1)
+
+    turn_until(worker, lambda: is_over(database, added.id))
+
+    ended = job(database, added.id)
+    assert (ended.state, ended.attempt) == (JobState.FAILED, 3)
+    assert "ended with code 1 before the child" in str(ended.error)
+
+
+def test_a_shim_that_found_the_run_locked_uses_up_no_attempt(
+    home: Path, database: Database
+) -> None:
+    (added,) = add(database, a_new_job("aaaaaaa1", max_attempts=1))
+    worker = a_broken_worker(home, database, EXIT_LOCKED)
+
+    turn_until(worker, lambda: job(database, added.id).attempt >= 4)
+
+    waiting = job(database, added.id)
+    assert not waiting.state.is_finished
+    assert waiting.max_attempts >= 4
+
+
+def test_a_job_cancelled_before_its_child_was_there_is_cancelled(
+    home: Path, database: Database
+) -> None:
+    (added,) = add(database, a_new_job("aaaaaaa1"))
+    worker = a_broken_worker(home, database, EXIT_LOCKED)
+    engine = worker.keeper.engine
+    assert isinstance(engine, BrokenEngine)
+    engine.reap = dict  # the shim has not said anything yet
+    turn_until(worker, lambda: job(database, added.id).state is JobState.STARTING)
+
+    with database.write() as connection:
+        cancel(connection, [added.id], "me", time.time())
+    turn_until(worker, lambda: job(database, added.id).state is JobState.STOPPING)
+    engine.reap = lambda: {1: EXIT_LOCKED}
+
+    turn_until(worker, lambda: is_over(database, added.id))
+    assert job(database, added.id).state is JobState.CANCELLED
