@@ -35,17 +35,19 @@ IS_LIVE: ColumnElement[bool] = jobs.c.state.in_(
     [literal_column(f"'{state}'") for state in LIVE_STATES]
 )
 
+_needed = jobs.alias("needed")
+_IS_WAITING = exists(
+    select(1)
+    .select_from(job_dependencies.join(_needed, _needed.c.id == job_dependencies.c.depends_on))
+    .where(job_dependencies.c.job_id == jobs.c.id, _needed.c.state != JobState.SUCCEEDED.value)
+    .correlate(jobs)
+)
+"""A job that it waits for has not succeeded."""
+
 
 def is_ready(now: float) -> ColumnElement[bool]:
     """Return the condition that a job may start: queued, its time come, what it waits for done."""
-    needed = jobs.alias("needed")
-    unmet = exists(
-        select(1)
-        .select_from(job_dependencies.join(needed, needed.c.id == job_dependencies.c.depends_on))
-        .where(job_dependencies.c.job_id == jobs.c.id, needed.c.state != JobState.SUCCEEDED.value)
-        .correlate(jobs)
-    )
-    return and_(IS_QUEUED, or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now), ~unmet)
+    return and_(IS_QUEUED, or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now), ~_IS_WAITING)
 
 
 def claim(
