@@ -274,5 +274,13 @@ def test_bars_have_exactly_their_width(share: float, width: int) -> None:
     assert len(meter(share, width)) == width
 
 
-def test_a_sparkline_falls_as_its_values_do() -> None:
-    assert sparkline([8, 7, 6, 5, 4, 3, 2, 1], 8) == "█▇▆▅▄▃▂▁"
+def test_a_sparkline_falls_as_its_values_do_and_keeps_a_spike() -> None:
+    assert sparkline([4, 3, 2, 1], 8) == "⠳⢤"
+    assert sparkline([0.0] * 200 + [5.0] + [0.0] * 200, 10) == "⣀⣀⣀⣀⣸⣇⣀⣀⣀⣀"
+    assert sparkline([math.nan, math.inf], 8) == ""
+
+
+def test_a_bar_shows_its_spread_beyond_its_end() -> None:
+    assert bar(0.5, 8) == "━━━━    "
+    assert bar(0.5, 8, 0.25) == "━━━━──  "
+    assert bar(0.45, 10) == "━━━━╸     "

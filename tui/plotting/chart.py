@@ -166,7 +166,7 @@ def _span(ranges: Sequence[_Ranges]) -> tuple[float, float]:
 
 def _y_ticks(span: tuple[float, float], down: int, *, log_y: bool) -> dict[int, str]:
     """Return the labels of the y axis by cell row."""
-    wanted = max(down // 4, 2)
+    wanted = max(down // 4, 3)
     if log_y:
         ticks = scale.log_ticks(*span, wanted)
         labels = scale.tick_labels(ticks, AxisKind.LOG)

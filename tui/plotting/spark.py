@@ -1,57 +1,45 @@
-"""Bars made of block cells: sparklines and horizontal bars."""
+"""Small pictures in one row of cells: sparklines, bars, meters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
-LEVELS = "▁▂▃▄▅▆▇█"
-EIGHTHS = " ▏▎▍▌▋▊▉█"
+import numpy as np
+
+from tui.plotting import raster, scale
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Return a line of at most `width` block characters; the newest values are kept exactly.
+    """Return a small curve of at most `width` braille characters; every extreme is kept.
 
-    Longer series are averaged over equal stretches. A stretch without a finite value is a space.
+    Values that are not finite leave gaps; short series get one dot column a value.
     """
-    if width < 1 or not values:
+    y = np.asarray(values, dtype=np.float64)
+    finite = y[np.isfinite(y)]
+    if width < 1 or not len(finite):
         return ""
-    means = [_mean(part) for part in _stretches(values, width)]
-    finite = [value for value in means if value is not None]
-    if not finite:
-        return ""
-    low, high = min(finite), max(finite)
-    span = (high - low) or 1.0
-    flat = not high > low
-    return "".join(
-        " "
-        if value is None
-        else LEVELS[3]
-        if flat
-        else LEVELS[round((value - low) / span * (len(LEVELS) - 1))]
-        for value in means
-    )
+    cells = min(width, -(-len(y) // 2))
+    span = scale.padded_range(float(finite.min()), float(finite.max()), 0.0)
+    window = (0.0, max(float(len(y) - 1), 1.0))
+    x = np.arange(len(y), dtype=np.float64)
+    low, high = raster.column_ranges(x, y, window, cells * 2)
+    bits = raster.fill_dots(low, high, span, 4)
+    return "".join(raster.glyphs(bits)[0].tolist())
 
 
-def _stretches(values: Sequence[float], width: int) -> list[Sequence[float]]:
-    parts = min(len(values), width)
-    edges = [round(n * len(values) / parts) for n in range(parts + 1)]
-    return [values[a:b] for a, b in pairwise(edges)]
+def bar(share: float, width: int, spread: float = 0.0) -> str:
+    """Return a bar of exactly `width` characters filled to `share` (0 to 1) in half cells.
 
-
-def _mean(values: Sequence[float]) -> float | None:
-    finite = [value for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else None
-
-
-def bar(share: float, width: int) -> str:
-    """Return a bar of exactly `width` characters filled to `share` (0 to 1) in eighths."""
+    `spread` (a share too) is drawn as a light line beyond the end.
+    """
     if not math.isfinite(share):
         return " " * width
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return (("█" * full) + (EIGHTHS[rest] if rest else "")).ljust(width)[:width]
+    share = min(max(share, 0.0), 1.0)
+    halves = round(share * width * 2)
+    text = "━" * (halves // 2) + ("╸" if halves % 2 else "")
+    reach = round(min(share + spread, 1.0) * width) if math.isfinite(spread) else 0
+    return (text + "─" * (reach - len(text))).ljust(width)[:width]
 
 
 def meter(share: float, width: int) -> str:

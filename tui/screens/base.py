@@ -33,7 +33,7 @@ from tui.widgets.host import host
 
 POLL_SECONDS = 0.5
 REREAD_SECONDS = 5.0
-"""After this long everything is read again: heartbeats grow old without any change."""
+"""After this long a screen that shows what grows old by itself reads again, changed or not."""
 NARROW, SHORT = 110, 30
 
 Clock = Callable[[], float]
@@ -86,6 +86,10 @@ class DataScreen(Screen[None], inherit_bindings=False):
         """Return True when there is nothing to show."""
         return not body
 
+    def grows_old(self) -> bool:
+        """Return True while what is shown changes without any change in the database."""
+        return False
+
     def describe(self) -> str:
         """Return what one is looking at, for the status line."""
         return ""
@@ -132,7 +136,9 @@ class DataScreen(Screen[None], inherit_bindings=False):
             return
         self._is_busy = True
         self._is_stale = False
-        job = partial(self._look, self.request(), self._seen_request, self._seen_version)
+        is_old = self.grows_old() and self.time() - self._looked_at >= REREAD_SECONDS
+        version = None if is_old else self._seen_version
+        job = partial(self._look, self.request(), self._seen_request, version)
         self.run_worker(job, thread=True, group="read")
 
     def reread(self) -> None:
@@ -149,8 +155,7 @@ class DataScreen(Screen[None], inherit_bindings=False):
         now = self.time()
         try:
             version = self.gateway.version()
-            is_known = request == seen and version == seen_version
-            if is_known and now - self._looked_at < REREAD_SECONDS:
+            if request == seen and version == seen_version:
                 self.post_message(NothingChanged())
                 return
             frame = Frame(counts=self.gateway.counts(), body=self.read(request), read_at=now)

@@ -112,12 +112,20 @@ class CompareScreen(DataScreen):
         seeds = sum(row.num_seeds for row in ours)
         failed = sum(row.num_failed for row in ours)
         going = sum(row.num_unfinished for row in ours)
+        row = cast("Table[CompareRow]", self.query_one(Table)).cursor_row
+        remark = row.row.remark if row and row.row else ""
+        if remark and row:
+            return f"{row.label}: {remark}"
         parts_ = [
             f"{body.choice} ({body.dataset}), data set {place} of {len(body.choices)}",
             f"{plural(seeds, 'finished run')} on test",
         ]
         parts_ += [f"{failed} failed"] * bool(failed) + [f"{going} to come"] * bool(going)
         return " · ".join(parts_)
+
+    def on_table_highlighted(self, _message: Table.Highlighted) -> None:
+        """Say how the published row under the cursor was selected."""
+        self.show_status()
 
     def action_published(self) -> None:
         """Show or hide published results."""

@@ -106,7 +106,7 @@ def compare_rows(body: CompareBody) -> tuple[CompareRow, ...]:
 
 def _is_best(metric: str, row: ModelRow, rows: Iterable[ModelRow], body: CompareBody) -> bool:
     means = [other.scores[metric].mean for other in rows if metric in other.scores]
-    if metric not in row.scores or not means or row.kind is RowKind.FLOOR:
+    if metric not in row.scores or not means or row.kind is not RowKind.RUNS:
         return False
     choose = min if metric in body.lower_is_better else max
     return row.scores[metric].mean == choose(means)
@@ -147,7 +147,7 @@ def _metric_column(name: str) -> Column[CompareRow]:
             return Cell("")
         text = written(name, line.row.scores.get(name))
         if name in line.best:
-            return Cell(text, Role.GOOD if line.row.kind is RowKind.RUNS else Role.STRONG)
+            return Cell(text, Role.GOOD)
         return Cell(text, Role.PLAIN if line.row.kind is RowKind.RUNS else Role.DIM)
 
     title, rank = TITLES.get(name, name), RANKS.get(name, 7)

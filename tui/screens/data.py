@@ -84,6 +84,10 @@ class StoresScreen(DataScreen):
         del request
         return DataBody(stores=self.gateway.list_stores())
 
+    def grows_old(self) -> bool:
+        """Return True: feature stores are folders, the database knows nothing of them."""
+        return True
+
     def has_nothing(self, body: DataBody) -> bool:
         """Return True when there is no store."""
         return not body.stores
@@ -106,7 +110,7 @@ class StoresScreen(DataScreen):
         if facts is None:
             return
         dark = is_dark(self)
-        text = Text(facts.problem, role_style(Role.BAD, dark=dark))
+        text = Text().append(facts.problem, role_style(Role.BAD, dark=dark))
         for line in facts.lines:
             is_heading = bool(line) and not line.startswith(" ")
             role = Role.STRONG if is_heading else Role.PLAIN

@@ -73,6 +73,10 @@ class QueueScreen(DataScreen):
         """Return True when there are neither jobs nor workers."""
         return not body.jobs and not body.workers
 
+    def grows_old(self) -> bool:
+        """Return True: a worker that died changes nothing, its heartbeat grows old."""
+        return bool(self.body.workers)
+
     @property
     def body(self) -> QueueBody:
         """What is shown now."""

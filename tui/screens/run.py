@@ -125,6 +125,11 @@ class RunScreen(CurvesScreen):
         read = (self.gateway.read_points([run_id], name, MAX_POINTS) for name in names)
         return tuple(points for found in read for points in found)
 
+    def grows_old(self) -> bool:
+        """Return True while the run lives: its log grows, and its points where no worker is."""
+        detail = self.body.detail
+        return detail is not None and detail.run.state.is_live
+
     def has_nothing(self, body: RunBody) -> bool:
         """Return True when there is no run to show."""
         return body.detail is None

@@ -52,17 +52,13 @@ def chart_groups(names: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...
 
 
 def short_name(series: str, among: Sequence[str]) -> str:
-    """Return a series' name without the parts all names of its chart share."""
-    parts = [name.split(".") for name in among]
-    own = series.split(".")
-    if len(among) == 1:
-        own = own[1:] or own
-    else:
-        while len(own) > 1 and all(len(p) > 1 and p[0] == own[0] for p in parts):
-            parts, own = [p[1:] for p in parts], own[1:]
-        while len(own) > 1 and all(len(p) > 1 and p[-1] == own[-1] for p in parts):
-            parts, own = [p[:-1] for p in parts], own[:-1]
-    return ".".join(own)
+    """Return what tells a series from the others of its chart; the fusion branch by its name."""
+    split, *rest = series.split(".")
+    if len({name.split(".")[0] for name in among}) > 1:
+        return split
+    if len(among) > 1 and len({name.split(".")[-1] for name in among}) == 1:
+        return ".".join(rest[:-1]) or "fusion"
+    return ".".join(rest) or split
 
 
 @dataclass(frozen=True, slots=True)

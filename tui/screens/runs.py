@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,33 +11,20 @@ from textual.containers import Horizontal, Vertical
 
 from db.records import Points, Run
 from tui.formatting import plural
-from tui.gateway import FilterProblem, Gateway
+from tui.gateway import Gateway
 from tui.messages import OpenRun
-from tui.plotting.palette import NUM_SLOTS, assign_slots
+from tui.plotting.palette import assign_slots
 from tui.records import RunsBody
 from tui.screens.base import Clock
 from tui.screens.curves import CurvesScreen, chart_data
+from tui.screens.run_reader import RunReader, RunsRequest, default_runs
 from tui.widgets.dialogs import Choose
 from tui.widgets.filter_line import FilterLine, has_words, is_expression
 from tui.widgets.host import host
 from tui.widgets.line_chart import LineChart
 from tui.widgets.run_facts import RunFacts
-from tui.widgets.run_table import SPARK_WIDTH, RunRow, RunTable
+from tui.widgets.run_table import RunRow, RunTable
 from tui.widgets.table import Table
-
-MAX_POINTS = 2000
-SPARK_POINTS = 4 * SPARK_WIDTH
-PREFERRED = ("train.loss", "valid.loss", "valid.mae")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunsRequest:
-    """What the Runs screen asks for."""
-
-    where: str
-    drawn: tuple[str, ...]
-    series: str
-    in_view: tuple[str, ...]
 
 
 class RunsScreen(CurvesScreen):
@@ -77,8 +63,8 @@ class RunsScreen(CurvesScreen):
         self._filter = ""
         self._series = ""
         self._slots: dict[str, int] = {}
-        self._sparks: dict[tuple[str, str, int], tuple[float, ...]] = {}
         self._filter_problem = ""
+        self._reader = RunReader(gateway)
 
     def compose_body(self) -> ComposeResult:
         """Yield table and chart."""
@@ -105,36 +91,11 @@ class RunsScreen(CurvesScreen):
 
     def read(self, request: RunsRequest) -> RunsBody:
         """Read runs, series names, points and sparklines."""
-        problem = ""
-        try:
-            runs = self.gateway.list_runs(request.where)
-        except FilterProblem as error:
-            problem, runs = str(error), self.gateway.list_runs()
-        known = {run.id: run for run in runs}
-        drawn = [run_id for run_id in request.drawn if run_id in known]
-        # Nothing is on screen at the first look: begin with what will be there.
-        drawn = drawn or [run.id for run in default_runs(runs)]
-        names = self.gateway.list_series(drawn or list(known)[:1])
-        series = request.series or next((n for n in PREFERRED if n in names), "".join(names[:1]))
-        points = self.gateway.read_points(drawn, series, MAX_POINTS) if series else ()
-        in_view = [known[key] for key in (request.in_view or list(known)[:60]) if key in known]
-        sparks = self._read_sparks(in_view, series) if series else {}
-        return RunsBody(
-            runs=runs, series=names, points=points, sparks=sparks, filter_problem=problem
-        )
+        return self._reader.read(request)
 
-    def _read_sparks(self, runs: list[Run], series: str) -> dict[str, tuple[float, ...]]:
-        """Return short curves by run id; those of unchanged runs come from memory."""
-        missing = [r.id for r in runs if (r.id, series, r.step) not in self._sparks]
-        if missing:
-            read = self.gateway.read_points(missing, series, SPARK_POINTS)
-            values = {points.run_id: points.values for points in read}
-            steps = {run.id: run.step for run in runs}
-            if len(self._sparks) > 5000:
-                self._sparks.clear()
-            for run_id in missing:
-                self._sparks[run_id, series, steps[run_id]] = values.get(run_id, ())
-        return {r.id: self._sparks.get((r.id, series, r.step), ()) for r in runs}
+    def grows_old(self) -> bool:
+        """Return True while runs live: they may train on without a worker."""
+        return any(run.state.is_live for run in self.body.runs)
 
     def has_nothing(self, body: RunsBody) -> bool:
         """Return True before the first run; a filter without result is no such thing."""
@@ -292,16 +253,6 @@ class RunsScreen(CurvesScreen):
                 "them back.",
                 partial(self.gateway.archive_runs, ids, archived=True),
             )
-
-
-def default_runs(runs: Any) -> list[Run]:
-    """Return what is drawn when nothing is selected: live runs first, then the newest, up to six.
-
-    One slot of the palette stays free for the run under the cursor.
-    """
-    begun = [run for run in runs if run.step > 0 or run.state.is_live]
-    newest = sorted(begun, key=lambda run: (not run.state.is_live, -run.created_at))
-    return newest[: NUM_SLOTS - 2]
 
 
 def _haystack(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Horizontal bars by metric: one panel a metric, one bar a model, spread in light shade."""
+"""Horizontal bars by metric: one panel a metric, one bar a model, spread as a light line."""
 
 from __future__ import annotations
 
@@ -99,12 +99,11 @@ def _panel_row(panel: BarPanel, row: int, width: int, *, dark: bool) -> list[Seg
         style = series_style(one.slot, dark=dark)
     name = role_style(Role.PLAIN if is_ours else Role.DIM, dark=dark)
     glyph = marker(one.slot) if one.slot is not None else " "
-    drawn = bar((one.value or 0.0) / top, room).rstrip()
-    reach = round(((one.value or 0.0) + (one.spread or 0.0)) / top * room)
-    drawn += "░" * max(reach - len(drawn), 0)
+    value = max(one.value or 0.0, 0.0)
+    drawn = bar(value / top, room, (one.spread or 0.0) / top if value else 0.0)
     return [
         Segment(f" {glyph} ", style),
         Segment(cut_middle(one.label, label).ljust(label) + " ", name),
-        Segment(drawn.ljust(room), style),
+        Segment(drawn, style),
         Segment(f" {one.text:>{text_width}}  ", name),
     ]

@@ -187,7 +187,7 @@ class StateView(Widget):
         """Return the title and what to do, centred."""
         dark = is_dark(self)
         width = min(self.size.width - 4, 76)
-        text = Text(self.title, role_style(self.role, dark=dark), justify="center")
+        text = Text(justify="left").append(self.title, role_style(self.role, dark=dark))
         for line in self.detail.splitlines():
             style = role_style(Role.PLAIN, dark=dark)
             if line.startswith("$ "):

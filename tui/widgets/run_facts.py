@@ -20,14 +20,17 @@ from tui.widgets.styles import is_dark, role_style
 METRICS = (
     ("MAE", "mae"),
     ("Corr", "corr"),
+    ("F1", "f1_non0"),
+    ("F1", "f1"),
     ("Acc-2", "acc2_non0"),
     ("Acc-2", "acc2"),
-    ("F1", "f1_non0"),
     ("Acc-3", "acc3"),
     ("Acc-5", "acc5"),
     ("Acc-7", "acc7"),
 )
 NOT_PERCENT = ("mae", "corr")
+ERRORS = tuple(name for _, name in METRICS if not name.startswith("acc"))
+ACCURACIES = tuple(name for _, name in METRICS if name.startswith("acc"))
 
 
 class RunFacts(Widget):
@@ -54,7 +57,8 @@ class RunFacts(Widget):
         dark = is_dark(self)
         run = self._run
         lines = [state_line(run, dark=dark), progress_line(run, self._now, dark=dark)]
-        lines += [best_line(run, dark=dark), test_line(run, dark=dark)]
+        lines.append(best_line(run, dark=dark))
+        lines += [test_line(run, dark=dark, names=names) for names in (ERRORS, ACCURACIES)]
         text.append_text(Text("\n").join(line for line in lines if line.cell_len))
         if run.error:
             said = " ".join(run.error.split())
@@ -96,18 +100,18 @@ def best_line(run: Run, *, dark: bool) -> Text:
     return text.append(f" in epoch {run.best_epoch}" if run.best_epoch else "", dim)
 
 
-def test_line(run: Run, *, dark: bool) -> Text:
-    """Return the metrics on test; nothing before there are any."""
-    found = [(title, n, run.metrics[f"test.{n}"]) for title, n in METRICS if _has(run, n)]
+def test_line(run: Run, *, dark: bool, names: tuple[str, ...] = ERRORS + ACCURACIES) -> Text:
+    """Return these metrics on test; nothing before there are any."""
+    found = [
+        (title, name, run.metrics[f"test.{name}"])
+        for title, name in METRICS
+        if name in names and f"test.{name}" in run.metrics
+    ]
     if not found:
         return Text()
     dim = role_style(Role.DIM, dark=dark)
-    text = Text(" ").append("test", dim)
+    text = Text(" ").append("test" if "mae" in names else "    ", dim)
     for title, name, value in found:
         written = number(value) if name in NOT_PERCENT else percent(value)
         text.append(f"  {title} ", dim).append(written, role_style(Role.PLAIN, dark=dark))
     return text
-
-
-def _has(run: Run, name: str) -> bool:
-    return f"test.{name}" in run.metrics
