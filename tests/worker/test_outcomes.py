@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from db.records import FailureClass
-from setgf.worker.outcomes import Aim, back_off, judge, lost
+from setgf.worker.outcomes import Aim, back_off, judge, lost, no_room
+from setgf.worker.shim import EXIT_DISK_FULL
 from setgf.worker.supervision import ExitRecord
 
 FINISHED = {"kind": "finished"}
@@ -94,3 +97,17 @@ def test_back_off_grows_and_has_a_limit() -> None:
     ending = lost("gone")
 
     assert [back_off(ending, attempt) for attempt in (1, 2, 3, 20)] == [1, 2, 4, 60]
+
+
+def test_a_child_without_room_for_a_word_is_known_by_its_exit_code() -> None:
+    ending = judge(ended(EXIT_DISK_FULL), [], aim=None, log_tail="")
+
+    assert (ending.failure_class, ending.requeue) == (FailureClass.DISK_FULL, True)
+    assert "The disk is full" in str(ending.error)
+
+
+def test_an_attempt_without_room_to_start_waits_instead_of_starting_again_at_once() -> None:
+    ending = no_room(Path("runs/abcd1234/a1"))
+
+    assert (ending.outcome, ending.requeue, ending.free) == ("failed", True, False)
+    assert back_off(ending, 1) >= 60
