@@ -164,11 +164,11 @@ def test_a_monitor_that_the_data_does_not_have_is_refused(store, recorder):
         fit(tiny_config(monitor="acc2"), store, recorder())
 
 
-@pytest.mark.parametrize("monitor", ["corr", "acc7", "loss"])
+@pytest.mark.parametrize("monitor", ["corr", "loss"])
 def test_the_best_epoch_follows_the_direction_of_the_monitored_metric(store, recorder, monitor):
     kept = recorder()
 
-    result = fit(tiny_config(monitor=monitor, max_epochs=4, patience=0), store, kept)
+    result = fit(tiny_config(monitor=monitor, max_epochs=3, patience=0), store, kept)
 
     values = list(kept.series(f"valid.{monitor}").values())
     known = [value for value in values if not math.isnan(value)]
@@ -242,8 +242,7 @@ def test_a_frozen_encoder_is_neither_trained_nor_stored(store, recorder):
     assert not [name for name in names if name.startswith("text_encoder.transformer")]
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_both_number_formats_train(store, recorder, precision):
-    result = fit(tiny_config(precision=precision, max_epochs=2), store, recorder())
+def test_half_precision_trains(store, recorder):
+    result = fit(tiny_config(precision="bfloat16", max_epochs=1), store, recorder())
 
     assert result.metrics["valid.mae"] < 3

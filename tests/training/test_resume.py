@@ -48,7 +48,7 @@ def straight(store, tmp_path_factory):
         (1, {}),
         (5, {}),
         (7, {}),
-        (15, {}),
+        (10, {}),
         (7, {"labels__mode": "reference"}),
         (4, {"accumulation_steps": 2}),
         (7, {"finetune": False}),
@@ -68,7 +68,7 @@ def straight(store, tmp_path_factory):
 def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(
     store, recorder, straight, stop_at, settings
 ):
-    config = tiny_config(max_epochs=3, patience=0, **settings)
+    config = tiny_config(max_epochs=2, patience=0, **settings)
     expected, uninterrupted = straight(config)
 
     first = recorder("a1", stop_at=stop_at)
@@ -88,13 +88,13 @@ def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(
 def test_a_run_interrupted_again_and_again_still_equals_an_uninterrupted_one(
     store, recorder, straight
 ):
-    config = tiny_config(max_epochs=3, patience=0)
+    config = tiny_config(max_epochs=2, patience=0)
     expected, uninterrupted = straight(config)
 
     parts = [recorder("a1", stop_at=3)]
     with pytest.raises(StoppedError):
         fit(config, store, parts[0])
-    for number, stop_at in ((2, 6), (3, 11)):
+    for number, stop_at in ((2, 5), (3, 8)):
         parts.append(recorder(f"a{number}", stop_at=stop_at))
         with pytest.raises(StoppedError):
             fit(config, store, parts[-1], resume_from=parts[-2].checkpoints)
@@ -114,12 +114,12 @@ class Killed(BaseException):
 def test_a_killed_run_goes_on_from_its_last_checkpoint_without_loss(
     store, recorder, straight, seconds
 ):
-    config = tiny_config(max_epochs=3, patience=0, checkpoint_seconds=seconds)
+    config = tiny_config(max_epochs=2, patience=0, checkpoint_seconds=seconds)
     expected, uninterrupted = straight(config)
     first = recorder("a1")
 
     def kill(progress):
-        if progress.step == 13:
+        if progress.step == 8:
             raise Killed
 
     with pytest.raises(Killed):
@@ -127,7 +127,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_without_loss(
     second = recorder("a2")
     result = fit(config, store, second, resume_from=first.checkpoints)
 
-    assert 0 < second.find("started")[0]["resume_step"] < 13
+    assert 0 < second.find("started")[0]["resume_step"] < 8
     assert result.weights_sha256 == expected.weights_sha256
     assert values(first, second) == values(uninterrupted)
 
@@ -171,7 +171,7 @@ def test_going_on_with_other_threads_is_warned_of(store, recorder):
 
 def stopped(store, recorder, *, stop_at=8):
     """A run with checkpoints at every step, stopped."""
-    config = tiny_config(max_epochs=3, patience=0, checkpoint_seconds=0.0)
+    config = tiny_config(max_epochs=2, patience=0, checkpoint_seconds=0.0)
     kept = recorder("a1", stop_at=stop_at)
     with pytest.raises(StoppedError):
         fit(config, store, kept)
@@ -213,7 +213,7 @@ def test_a_run_starts_anew_when_no_checkpoint_is_whole(store, recorder, straight
 
 
 def test_an_attempt_without_any_checkpoint_starts_anew(store, recorder, tmp_path, straight):
-    config = tiny_config(max_epochs=3, patience=0)
+    config = tiny_config(max_epochs=2, patience=0)
 
     result = fit(config, store, recorder(), resume_from=tmp_path / "nothing")
 
@@ -250,7 +250,7 @@ def test_two_last_checkpoints_and_their_best_are_kept_and_listed_with_their_hash
 def test_a_full_disk_is_told_and_earlier_checkpoints_stay_whole(
     store, recorder, straight, monkeypatch
 ):
-    config = tiny_config(max_epochs=3, patience=0, checkpoint_seconds=0.0)
+    config = tiny_config(max_epochs=2, patience=0, checkpoint_seconds=0.0)
     kept = recorder("a1")
     write = checkpoint._HashingFile.write
 
@@ -275,7 +275,7 @@ def test_a_full_disk_is_told_and_earlier_checkpoints_stay_whole(
 
 
 def test_a_run_that_had_finished_training_only_scores_again(store, recorder, straight):
-    config = tiny_config(max_epochs=3, patience=0)
+    config = tiny_config(max_epochs=2, patience=0)
     expected, uninterrupted = straight(config)
 
     second = recorder("a2")
