@@ -12,6 +12,7 @@
         DivergedError             1   loss or score not finite
         StoppedError            130   asked to stop; a checkpoint was written
       RunFolderError              1   the run folder can't be read or written
+        DiskFullError             1   there is no room for it
       WorkerError                 5   no worker, GPU or child process
 
 Every message says what is wrong, what it is, what was expected and what to do.
@@ -89,6 +90,10 @@ class StoppedError(TrainingError):
 
 class RunFolderError(SetgfError):
     """A run folder can't be read or written."""
+
+
+class DiskFullError(RunFolderError):
+    """A run folder's disk has no room; what was stored before is safe."""
 
 
 class WorkerError(SetgfError):

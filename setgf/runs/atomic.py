@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from setgf.errors import RunFolderError
+from setgf.errors import DiskFullError, RunFolderError
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
@@ -72,7 +72,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def explain(error: OSError, path: Path) -> RunFolderError:
     """Return the error of ours for an error of the operating system at `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunFolderError(
+        return DiskFullError(
             f"The disk is full: {path} can't be written. Free some space; "
             "what was stored until now is safe."
         )

@@ -11,7 +11,7 @@ from db import jobs
 from db.engine import Database
 from db.errors import FencedError, NotFoundError
 from db.records import FailureClass, Job, JobState
-from setgf.errors import RunFolderError, WorkerError
+from setgf.errors import DiskFullError, RunFolderError, WorkerError
 from setgf.home import Home
 from setgf.runs.folder import AttemptFolder, RunFolder
 from setgf.worker.engines.local import Engine, Order
@@ -114,7 +114,8 @@ class Keeper:
             )
             held.shim_pid = self.engine.start(order)
         except (RunFolderError, WorkerError) as error:
-            kind = FailureClass.DISK_FULL if "disk is full" in str(error) else FailureClass.LOST
+            is_full = isinstance(error, DiskFullError)
+            kind = FailureClass.DISK_FULL if is_full else FailureClass.LOST
             ending = Ending(outcome="failed", failure_class=kind, error=str(error), requeue=True)
             self._finish(held, ending, now)
 
