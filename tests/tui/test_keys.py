@@ -114,10 +114,13 @@ async def test_the_curve_grows_without_a_key_when_there_are_more_points() -> Non
 
         gateway.runs[0] = replace(gateway.runs[0], step=gateway.runs[0].step + 25)
         gateway.touch()
-        await driver.pilot.pause(0.6)  # the screen's own timer, no key
-        await settle(driver.pilot)
+        after = before
+        for _ in range(100):  # the screen's own timer looks every half second
+            if after != before:
+                break
+            await driver.pilot.pause(0.1)
+            after = {line.key: len(line.x) for line in chart(driver).data.lines}
 
-        after = {line.key: len(line.x) for line in chart(driver).data.lines}
         assert after["run00000"] == before["run00000"] + 25
         assert after["run00002"] == before["run00002"]
 

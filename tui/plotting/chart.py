@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -64,6 +65,8 @@ class View:
     x_kind: AxisKind = AxisKind.NUMBER
     x_whole: bool = True
     """Only whole numbers have ticks."""
+    is_growing: bool = False
+    """More points are to come."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +95,22 @@ def x_extent(lines: Sequence[Line]) -> tuple[float, float] | None:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
+def roomy_extent(lines: Sequence[Line], view: View) -> tuple[float, float] | None:
+    """Return the range of x; of growing lines its end moves in strides, not with every point.
+
+    Between two strides only the newest cells of the picture change.
+    """
+    extent = x_extent(lines)
+    if extent is None or not view.is_growing:
+        return extent
+    low, high = extent
+    stride = 10.0 ** math.floor(math.log10(high - low)) / 2
+    return low, low + math.ceil((high - low) / stride + 0.02) * stride
+
+
 def draw(lines: Sequence[Line], view: View) -> Picture:
     """Return the picture of the lines; every row is exactly `view.width` cells wide."""
-    window = view.window or x_extent(lines) or (0.0, 1.0)
+    window = view.window or roomy_extent(lines, view) or (0.0, 1.0)
     if view.width < MIN_WIDTH or view.height < MIN_HEIGHT:
         blank = Span(" " * view.width, Ink.BLANK)
         return Picture(((blank,),) * view.height, window, 0, view.width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,6 +56,18 @@ class Line:
         after = min(after, len(self.x) - 1)
         near = before if x - self.x[before] <= self.x[after] - x else after
         return float(self.y[near])
+
+
+def same_lines(some: Sequence[Line], others: Sequence[Line]) -> bool:
+    """Return whether two charts would draw the same lines."""
+    return len(some) == len(others) and all(
+        (a.key, a.label, a.slot) == (b.key, b.label, b.slot)
+        and (a.smooth is None) == (b.smooth is None)
+        and np.array_equal(a.x, b.x)
+        and np.array_equal(a.y, b.y, equal_nan=True)
+        and (a.smooth is None or np.array_equal(a.smooth, b.smooth, equal_nan=True))  # pyright: ignore[reportArgumentType]
+        for a, b in zip(some, others, strict=True)
+    )
 
 
 def smooth(values: Floats, weight: float) -> Floats:

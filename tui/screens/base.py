@@ -90,6 +90,10 @@ class DataScreen(Screen[None], inherit_bindings=False):
         """Return True while what is shown changes without any change in the database."""
         return False
 
+    def ticks(self) -> bool:
+        """Return True while durations are shown that grow with the clock."""
+        return False
+
     def describe(self) -> str:
         """Return what one is looking at, for the status line."""
         return ""
@@ -171,9 +175,15 @@ class DataScreen(Screen[None], inherit_bindings=False):
         self._is_missing = False
         self.problem = ""
         old, new = self.frame, message.frame
-        if old is None or (old.counts, old.body) != (new.counts, new.body):
+        if old is None or self._differs(old, new):
             self.frame = new
         self._look_finished()
+
+    def _differs(self, old: Frame, new: Frame) -> bool:
+        """Return whether a new frame is worth to be shown."""
+        if self.ticks() and new.read_at - old.read_at >= REREAD_SECONDS:
+            return True
+        return (old.counts, old.body) != (new.counts, new.body)
 
     def on_nothing_changed(self, _message: NothingChanged) -> None:
         """Keep what is shown."""

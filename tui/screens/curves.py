@@ -33,6 +33,7 @@ def chart_data(
     labels: Mapping[str, str],
     slots: Mapping[str, int],
     by_series: bool = False,
+    is_growing: bool = False,
     hint: str = "",
 ) -> ChartData:
     """Return what a chart shows.
@@ -66,6 +67,7 @@ def chart_data(
         x_whole=True,
         log_y=look.log_y,
         hint=hint,
+        is_growing=is_growing,
         note=f"smoothed {look.smoothing:g}" if is_smoothed else "",
     )
 

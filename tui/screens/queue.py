@@ -36,7 +36,7 @@ class QueueScreen(DataScreen):
     DEFAULT_CSS = """
     QueueScreen #split { height: 1fr; }
     QueueScreen JobTable { width: 1fr; }
-    QueueScreen WorkerPanel { width: 50; border-left: solid $panel; }
+    QueueScreen WorkerPanel { width: 34%; min-width: 36; max-width: 54; border-left: solid $panel; }
     QueueScreen.-narrow #split { layout: vertical; }
     QueueScreen.-narrow WorkerPanel { width: 1fr; height: auto; max-height: 35%;
         border-left: none; }
@@ -76,6 +76,10 @@ class QueueScreen(DataScreen):
     def grows_old(self) -> bool:
         """Return True: a worker that died changes nothing, its heartbeat grows old."""
         return bool(self.body.workers)
+
+    def ticks(self) -> bool:
+        """Return True while a job runs: its time grows."""
+        return any(job.state.is_live for job in self.body.jobs)
 
     @property
     def body(self) -> QueueBody:

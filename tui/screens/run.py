@@ -130,6 +130,10 @@ class RunScreen(CurvesScreen):
         detail = self.body.detail
         return detail is not None and detail.run.state.is_live
 
+    def ticks(self) -> bool:
+        """Return True while a run lives: its time grows."""
+        return self.grows_old()
+
     def has_nothing(self, body: RunBody) -> bool:
         """Return True when there is no run to show."""
         return body.detail is None
@@ -185,6 +189,7 @@ class RunScreen(CurvesScreen):
             labels={name: parts.short_name(name, names) for name in names},
             slots={name: place for place, name in enumerate(names)},
             by_series=True,
+            is_growing=self.grows_old(),
             hint="No points yet.",
         )
 

@@ -97,6 +97,10 @@ class RunsScreen(CurvesScreen):
         """Return True while runs live: they may train on without a worker."""
         return any(run.state.is_live for run in self.body.runs)
 
+    def ticks(self) -> bool:
+        """Return True while a run lives: its time grows."""
+        return self.grows_old()
+
     def has_nothing(self, body: RunsBody) -> bool:
         """Return True before the first run; a filter without result is no such thing."""
         return not body.runs and not self._filter
@@ -144,6 +148,7 @@ class RunsScreen(CurvesScreen):
                 self.look,
                 labels=names,
                 slots=slots,
+                is_growing=self.grows_old(),
                 hint=f"No points of {self._series} yet." if self._series else "No points yet.",
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -14,9 +14,10 @@ from textual.widget import Widget
 
 from tui.formatting import Role
 from tui.plotting.chart import Picture, View, draw, x_extent
-from tui.plotting.lines import Line
+from tui.plotting.lines import Line, same_lines
 from tui.plotting.scale import AxisKind, tick_labels
 from tui.widgets.legend import legend_strips
+from tui.widgets.repaint import refresh_changed
 from tui.widgets.styles import has_colour, ink_style, is_dark, role_style
 
 ZOOM_STEP, PAN_STEP = 0.5, 0.2
@@ -37,6 +38,8 @@ class ChartData:
     """Shown where there is nothing to draw."""
     note: str = ""
     """Shown right of the title."""
+    is_growing: bool = False
+    """More points are to come."""
 
 
 class LineChart(Widget, can_focus=True):
@@ -74,8 +77,10 @@ class LineChart(Widget, can_focus=True):
         """Show new data; zoom and cursor stay."""
         if data.x_title != self.data.x_title:
             self.window = self.cursor = None
+        if same_data(data, self.data):
+            return
         self.data = data
-        self.refresh()
+        self._repaint()
 
     # Keys and mouse
 
@@ -92,13 +97,13 @@ class LineChart(Widget, can_focus=True):
     def action_reset(self) -> None:
         """Show the whole range again."""
         self.window = None
-        self.refresh()
+        self._repaint()
 
     def action_cursor(self) -> None:
         """Show the cursor at the newest value, or hide it."""
         extent = self._seen()
         self.cursor = extent[1] if self.cursor is None and extent else None
-        self.refresh()
+        self._repaint()
 
     def action_walk(self, cells: int) -> None:
         """Move the cursor by cells; without a cursor move the window."""
@@ -108,7 +113,7 @@ class LineChart(Widget, can_focus=True):
             return
         step = (extent[1] - extent[0]) / max(self._picture.across, 1)
         self.cursor = min(max(self.cursor + cells * step, extent[0]), extent[1])
-        self.refresh()
+        self._repaint()
 
     def action_leave(self) -> None:
         """Hide the cursor, else show the whole range, else leave the chart."""
@@ -118,13 +123,13 @@ class LineChart(Widget, can_focus=True):
             self.cursor = None
         else:
             self.window = None
-        self.refresh()
+        self._repaint()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is."""
         if self._picture is not None and self.data.lines:
             self.cursor = self._picture.x_at(event.x)
-            self.refresh()
+            self._repaint()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Look closer at what is under the mouse."""
@@ -158,19 +163,37 @@ class LineChart(Widget, can_focus=True):
         else:
             shift = max(extent[0] - low, 0.0) - max(high - extent[1], 0.0)
             self.window = (low + shift, high + shift)
-        self.refresh()
+        self._repaint()
 
     # Drawing
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the picture, painting it when anything changed."""
+        self._update()
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+
+    def on_focus(self) -> None:
+        """Show that the keys work here."""
+        self._repaint()
+
+    def on_blur(self) -> None:
+        """Show that the keys work elsewhere."""
+        self._repaint()
+
+    def _repaint(self) -> None:
+        """Paint, and send the rows that look different."""
+        if self.is_attached and self.size.height:
+            before = self._strips
+            self._update()
+            refresh_changed(self, before, self._strips)
+
+    def _update(self) -> None:
         size = self.size
         dark, marked = is_dark(self), not has_colour(self)
         state = (size, self.data, self.window, self.cursor, dark, marked, self.has_focus)
         if state != self._painted:
             self._strips = self._paint(size.width, size.height, dark=dark, marked=marked)
             self._painted = state
-        return self._strips[y] if y < len(self._strips) else Strip.blank(size.width)
 
     def _paint(self, width: int, height: int, *, dark: bool, marked: bool) -> list[Strip]:
         top = [self._title(width, dark=dark)]
@@ -191,6 +214,7 @@ class LineChart(Widget, can_focus=True):
             markers_along=marked,
             x_kind=self.data.x_kind,
             x_whole=self.data.x_whole,
+            is_growing=self.data.is_growing,
         )
         self._picture = draw(self.data.lines, view)
         ground = self.rich_style
@@ -238,3 +262,11 @@ class LineChart(Widget, can_focus=True):
             text = self.data.hint[: max(width - 2, 0)].center(width)
             rows[len(rows) // 2] = Strip([Segment(text, style)], width)
         return rows
+
+
+def same_data(some: ChartData, other: ChartData) -> bool:
+    """Return whether two charts would look the same."""
+    names = [field.name for field in fields(ChartData) if field.name != "lines"]
+    if any(getattr(some, name) != getattr(other, name) for name in names):
+        return False
+    return same_lines(some.lines, other.lines)

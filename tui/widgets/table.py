@@ -18,6 +18,7 @@ from textual.strip import Strip
 from tui.formatting import Role, cut, cut_middle
 from tui.plotting.palette import marker
 from tui.widgets.columns import Cell, Column, fit_columns, sort_rows
+from tui.widgets.repaint import refresh_changed
 from tui.widgets.styles import is_dark, role_style, series_style
 
 Row = TypeVar("Row")
@@ -100,6 +101,8 @@ class Table(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self._fitted: tuple[tuple[Column[Row], int], ...] = ()
         self._strips: dict[tuple[int, str], Strip] = {}
         self._width = 0
+        self._seen: list[Strip] = []
+        """Rows as they are on the screen; empty when that is not known."""
 
     # Values in
 
@@ -270,6 +273,12 @@ class Table(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         """Forget what was drawn in another theme."""
         super().notify_style_update()
         self._strips.clear()
+        self._seen = []
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Forget which row is where."""
+        super().watch_scroll_y(old_value, new_value)
+        self._seen = []
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the viewport: the header or a row."""
@@ -347,9 +356,13 @@ class Table(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self.post_message(self.Changed(self, self.cursor_key))
 
     def _repaint(self) -> None:
+        """Draw the rows in view anew, and send those that look different."""
         self._strips.clear()
         self._fitted = ()
-        self.refresh()
+        if not self.is_attached or not self.size.height:
+            return
+        before, self._seen = self._seen, [self.render_line(y) for y in range(self.size.height)]
+        refresh_changed(self, before, self._seen)
 
 
 def _fill(text: str, width: int, *, is_right: bool) -> str:
