@@ -36,6 +36,8 @@ class Database:
         self.path = address if isinstance(address, Path) else None
         self.url = f"sqlite:///{address}" if isinstance(address, Path) else str(address)
         self.read_only = read_only
+        self.upgrade: schema.Upgrade | None = None
+        """What opening it did to an older schema."""
         self.engine = _engine(address, read_only=read_only)
         self._identity = self._file_identity()
         self._generation = 0
@@ -169,7 +171,7 @@ def open_database(url: str, *, read_only: bool = False, create: bool = True) -> 
     database = Database(address, read_only=read_only)
     try:
         with translated(database.where):
-            schema.prepare(
+            database.upgrade = schema.prepare(
                 database.engine, database.path, database.where, read_only=read_only, begin=_BEGIN
             )
     except BaseException:

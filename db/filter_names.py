@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from db.filters import Token, nearest, refused
-from db.series_names import join_name, split_name
+from db.series_names import METRICS, is_higher_better, join_name, split_name
 from db.tables import final_metrics, groups, runs, series, settings
-from db.views import METRICS
 
 
 class Kind(Enum):
@@ -68,6 +67,7 @@ COLUMNS: Mapping[str, Field] = {
     "started": Field(Kind.MOMENT, runs.c.started_at),
     "finished": Field(Kind.MOMENT, runs.c.finished_at),
     "updated": Field(Kind.MOMENT, runs.c.updated_at),
+    "trashed": Field(Kind.MOMENT, runs.c.trashed_at),
     "duration": Field(Kind.DURATION, _DURATION),
     "job_id": Field(Kind.NUMBER, runs.c.job_id),
     "group_name": Field(Kind.TEXT, _GROUP),
@@ -76,6 +76,7 @@ COLUMNS: Mapping[str, Field] = {
     "started_at": Field(Kind.MOMENT, runs.c.started_at),
     "finished_at": Field(Kind.MOMENT, runs.c.finished_at),
     "updated_at": Field(Kind.MOMENT, runs.c.updated_at),
+    "trashed_at": Field(Kind.MOMENT, runs.c.trashed_at),
     "tag": Field(Kind.TAG, runs.c.id),
     "tags": Field(Kind.TAG, runs.c.id),
     "archived": Field(Kind.BOOLEAN, runs.c.archived),
@@ -84,7 +85,6 @@ COLUMNS: Mapping[str, Field] = {
 """Names that every run has, some of them also as the record spells them."""
 
 _SPLITS = ("train", "valid", "test")
-_HIGHER_IS_BETTER = ("acc", "f1", "corr")
 _FIRST = "best"
 _LAST = "last"
 
@@ -132,11 +132,6 @@ class Names:
                 }
             )
         return self._settings
-
-
-def is_higher_better(metric: str) -> bool:
-    """Return True where the best value of a metric is its highest."""
-    return metric.rpartition(".")[2].startswith(_HIGHER_IS_BETTER)
 
 
 def _is_standard(metric: str) -> bool:

@@ -81,6 +81,7 @@ class Query:
         sort: str | None = None,
         limit: int | None = None,
         archived: bool = False,
+        trashed: bool = False,
     ) -> tuple[Run, ...]:
         """Return runs, the newest first.
 
@@ -89,6 +90,7 @@ class Query:
             sort: names, `-` before one for descending: `-test.acc7, seed`; missing values last.
             limit: at most so many.
             archived: the archived ones as well.
+            trashed: those in the trash as well.
 
         Raises:
             FilterError: the filter or the order can't be read; says where and what is near.
@@ -97,6 +99,8 @@ class Query:
             query = run_query().order_by(*order_by(connection, sort)).limit(limit)
             if where and where.strip():
                 query = query.where(where_clause(connection, where, now=time.time()))
+            if not trashed:
+                query = query.where(runs_table.c.trashed_at.is_(None))
             if not archived:
                 query = query.where(runs_table.c.archived.is_(False))
             return read_runs(connection, query)

@@ -142,6 +142,8 @@ _ATTEMPT_PLAIN = [
     "log_path",
     "points_offset",
     "events_offset",
+    "engine",
+    "engine_ref",
 ]
 
 

@@ -52,6 +52,7 @@ def add_run(connection: Connection, run: NewRun, *, state: JobState = JobState.S
         "attempt": job[1] if job else 1,
         "note": "",
         "archived": False,
+        "trashed_at": None,
         "epoch": 0,
         "step": 0,
         "code_dirty": False,
@@ -218,6 +219,15 @@ def set_note(connection: Connection, run_id: str, note: str, *, actor: str, now:
     _touch(connection, run_id, {"note": note}, why="note changed", actor=actor, now=now)
 
 
+def rename(connection: Connection, run_id: str, name: str, *, actor: str, now: float) -> None:
+    """Give a run another name.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    _touch(connection, run_id, {"name": name}, why="renamed", actor=actor, now=now)
+
+
 def archive(
     connection: Connection, run_id: str, *, actor: str, now: float, archived: bool = True
 ) -> None:
@@ -230,25 +240,67 @@ def archive(
     _touch(connection, run_id, {"archived": archived}, why=why, actor=actor, now=now)
 
 
-def delete_run(connection: Connection, run_id: str, *, actor: str, now: float) -> None:
-    """Remove a run from the database with its job, points and all else; its folder is left.
+def trash(connection: Connection, run_id: str, *, actor: str, now: float) -> None:
+    """Take a run out of everything that lists runs; `recover` brings it back as it was.
 
     Raises:
         NotFoundError: no such run.
         JobStateError: it is live or waits to go on.
     """
-    state = connection.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar()
-    if state is None:
-        raise NotFoundError(f"There is no run `{run_id}`.")
-    if not (JobState(state).is_finished or state == JobState.LOST):
-        raise JobStateError(f"Run `{run_id}` is {state}; only one that is over can be deleted.")
+    state = _state_of(connection, run_id)
+    _refuse_unfinished(run_id, state)
+    _touch(connection, run_id, {"trashed_at": now}, why="deleted", actor=actor, now=now)
+
+
+def recover(connection: Connection, run_id: str, *, actor: str, now: float) -> None:
+    """Bring a run back from the trash.
+
+    Raises:
+        NotFoundError: no such run.
+    """
+    _touch(connection, run_id, {"trashed_at": None}, why="brought back", actor=actor, now=now)
+
+
+def is_trashed(connection: Connection, run_id: str) -> bool:
+    """Return True for a run in the trash."""
+    query = select(runs.c.id).where(runs.c.id == run_id, runs.c.trashed_at.is_not(None))
+    return connection.execute(query).first() is not None
+
+
+def delete_run(connection: Connection, run_id: str, *, actor: str, now: float) -> None:
+    """Remove a run for ever, with its job, points and all else; its folder is left.
+
+    Raises:
+        NotFoundError: no such run.
+        JobStateError: it is live or waits to go on.
+    """
+    state = _state_of(connection, run_id)
+    _refuse_unfinished(run_id, state)
     for table in (attempts, tags, settings):
         connection.execute(delete(table).where(table.c.run_id == run_id))
     connection.execute(delete(runs).where(runs.c.id == run_id))
     connection.execute(delete(jobs).where(jobs.c.run_id == run_id))
     add_event(
-        connection, "run", now=now, why="deleted", actor=actor, run_id=run_id, from_state=state
+        connection,
+        "run",
+        now=now,
+        why="deleted for ever",
+        actor=actor,
+        run_id=run_id,
+        from_state=state.value,
     )
+
+
+def _state_of(connection: Connection, run_id: str) -> JobState:
+    state = connection.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar()
+    if state is None:
+        raise NotFoundError(f"There is no run `{run_id}`.")
+    return JobState(state)
+
+
+def _refuse_unfinished(run_id: str, state: JobState) -> None:
+    if not (state.is_finished or state is JobState.LOST):
+        raise JobStateError(f"Run `{run_id}` is {state}; only one that is over can be deleted.")
 
 
 def _touch(

@@ -74,14 +74,16 @@ def salvage(old: Path, database: Database) -> tuple[str, ...]:
 
 
 def restore_marks(old: Path, database: Database) -> None:
-    """Copy what users and time wrote on runs: notes, archived, times; call after the folders."""
+    """Copy what users and time wrote on runs: names, notes, times; call after the folders."""
     with database.write() as connection, suppress(sqlite3.Error):
         for values in _rows(old, runs):
             connection.execute(
                 update(runs)
                 .where(runs.c.id == values["id"])
                 .values(
+                    name=values["name"],
                     note=values["note"],
+                    trashed_at=values.get("trashed_at"),
                     archived=bool(values["archived"]),
                     started_at=func.coalesce(runs.c.started_at, values["started_at"]),
                     finished_at=func.coalesce(runs.c.finished_at, values["finished_at"]),

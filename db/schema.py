@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from db import migrations, sqlite, views
+from db import backup, migrations, sqlite, views
 from db.errors import DatabaseError, SchemaTooNewError, SchemaTooOldError
 from db.migrations import SCHEMA_VERSION
 
@@ -15,8 +16,20 @@ _ADVISORY_LOCK = 7_384_635
 """Any number, the same in every process."""
 
 
-def prepare(engine: Engine, path: Path | None, where: str, *, read_only: bool, begin: str) -> None:
-    """Check the schema's version, and migrate an older one.
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What opening a database did to its schema."""
+
+    from_version: int
+    """0 for a database made anew."""
+    backup: Path | None
+    """The copy of the database as it was; None on PostgreSQL, which takes back what fails."""
+
+
+def prepare(
+    engine: Engine, path: Path | None, where: str, *, read_only: bool, begin: str
+) -> Upgrade | None:
+    """Check the schema's version, and migrate an older one after a copy of it was made.
 
     Args:
         engine: of the database.
@@ -24,10 +37,13 @@ def prepare(engine: Engine, path: Path | None, where: str, *, read_only: bool, b
         where: the file or URL, for messages.
         read_only: refuse instead of migrating.
         begin: execution option with the statement that starts a transaction.
+
+    Returns:
+        What was done; None when the schema was current.
     """
     found = _found_version(engine, path, where)
     if found == SCHEMA_VERSION:
-        return
+        return None
     _refuse_newer(found, where)
     if read_only:
         raise SchemaTooOldError(
@@ -39,7 +55,7 @@ def prepare(engine: Engine, path: Path | None, where: str, *, read_only: bool, b
         _use_wal(engine, where)
     immediate = {begin: "BEGIN IMMEDIATE"}
     with engine.connect().execution_options(**immediate) as connection, connection.begin():
-        _migrate(connection, path, where)
+        return _migrate(connection, path, where)
 
 
 def version(connection: Connection) -> int:
@@ -99,16 +115,18 @@ def _use_wal(engine: Engine, where: str) -> None:
         raw.close()
 
 
-def _migrate(connection: Connection, path: Path | None, where: str) -> None:
+def _migrate(connection: Connection, path: Path | None, where: str) -> Upgrade | None:
     """Migrate, unless another process did while this one waited for the lock."""
     if path is None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
     found = version(connection)
     _refuse_newer(found, where)
     if found == SCHEMA_VERSION:
-        return
+        return None
+    copy = backup.copy_before_migration(path, found) if path is not None and found else None
     views.drop(connection)
     migrations.upgrade(connection)
     views.create(connection)
     if path is not None:
         connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+    return Upgrade(from_version=found, backup=copy)

@@ -9,20 +9,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-METRICS = (
-    "acc2_has0",
-    "acc2_non0",
-    "acc2",
-    "acc3",
-    "acc5",
-    "acc7",
-    "f1_has0",
-    "f1_non0",
-    "f1",
-    "mae",
-    "corr",
-)
-"""Final metrics on the test split that have a column in `run_summary` and `leaderboard`."""
+from db.series_names import METRICS
 
 
 def create(connection: Connection) -> None:
@@ -47,7 +34,7 @@ def _queries() -> Mapping[str, str]:
 
 
 def _run_summary() -> str:
-    """One row a run: what was run, how it stands, and the final test metrics as columns."""
+    """One row a run not in the trash: what was run, how it stands, its test metrics as columns."""
     values = ",\n".join(
         f"(SELECT value FROM final_metrics WHERE run_id = runs.id AND name = 'test.{name}') "
         f"AS {name}"
@@ -62,7 +49,8 @@ SELECT runs.id AS run_id, runs.name, runs.state, runs.job_id, groups.name AS gro
   COALESCE(runs.finished_at, runs.updated_at) - runs.started_at AS duration_seconds,
   runs.error,
   {values}
-FROM runs LEFT JOIN groups ON groups.id = runs.group_id"""
+FROM runs LEFT JOIN groups ON groups.id = runs.group_id
+WHERE runs.trashed_at IS NULL"""
 
 
 def _leaderboard() -> str:

@@ -35,14 +35,19 @@ IS_LIVE: ColumnElement[bool] = jobs.c.state.in_(
     [literal_column(f"'{state}'") for state in LIVE_STATES]
 )
 
+_ENDED = [state.value for state in JobState if state.is_finished]
 _needed = jobs.alias("needed")
 _IS_WAITING = exists(
     select(1)
     .select_from(job_dependencies.join(_needed, _needed.c.id == job_dependencies.c.depends_on))
-    .where(job_dependencies.c.job_id == jobs.c.id, _needed.c.state != JobState.SUCCEEDED.value)
+    .where(
+        job_dependencies.c.job_id == jobs.c.id,
+        _needed.c.state != JobState.SUCCEEDED.value,
+        or_(job_dependencies.c.kind == "ok", _needed.c.state.not_in(_ENDED)),
+    )
     .correlate(jobs)
 )
-"""A job that it waits for has not succeeded."""
+"""A job that it waits for has not succeeded, or where any end will do is not over."""
 
 
 def is_ready(now: float) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from db.jobs.claims import IS_QUEUED, is_ready
 from db.jobs.transitions import change_state, get_job
 from db.records import Job, JobState, NewJob, Verb
 from db.rows import job_query, read_jobs
-from db.runs import store_settings, store_tags
+from db.runs import is_trashed, store_settings, store_tags
 from db.tables import groups, job_dependencies, jobs
 
 
@@ -37,7 +37,7 @@ def add_jobs(
         group_kind: `seeds`, `grid` or `jobs`, of a group made here.
 
     Raises:
-        NotFoundError: a job in `after` does not exist.
+        NotFoundError: a job in `after` or `after_any` does not exist.
     """
     group_id = None
     if group_name is not None:
@@ -130,10 +130,15 @@ def retry(
 
     Raises:
         NotFoundError: no such job.
-        JobStateError: none of them can be retried.
+        JobStateError: none of them can be retried, or the run of one is in the trash.
     """
 
     def retry_one(job: Job) -> None:
+        if is_trashed(connection, job.run_id):
+            raise JobStateError(
+                f"The run of job {job.id} is in the trash. "
+                f"Bring it back first with `setgf runs restore {job.run_id}`."
+            )
         allowance = connection.execute(
             select(jobs.c.allowance).where(jobs.c.id == job.id)
         ).scalar_one()
@@ -213,8 +218,8 @@ def move(
 
 
 def fail_blocked(connection: Connection, *, now: float) -> tuple[Job, ...]:
-    """Fail the queued jobs that wait for one that failed or was cancelled, and those that wait for
-    them; else a worker told to drain the queue would wait for ever."""
+    """Fail the queued jobs that wait for the success of one that failed or was cancelled, and those
+    that wait for them; else a worker told to drain the queue would wait for ever."""
     needed = jobs.alias("needed")
     query = (
         select(jobs.c.id, needed.c.id, needed.c.state)
@@ -223,7 +228,11 @@ def fail_blocked(connection: Connection, *, now: float) -> tuple[Job, ...]:
                 needed, needed.c.id == job_dependencies.c.depends_on
             )
         )
-        .where(IS_QUEUED, needed.c.state.in_(["failed", "cancelled"]))
+        .where(
+            IS_QUEUED,
+            job_dependencies.c.kind == "ok",
+            needed.c.state.in_(["failed", "cancelled"]),
+        )
         .order_by(jobs.c.id)
     )
     failed: dict[int, None] = {}
@@ -275,7 +284,7 @@ def _add(
         )
         .returning(jobs.c.id)
     ).scalar_one()
-    _add_dependencies(connection, job_id, new.after)
+    _add_dependencies(connection, job_id, new)
     store_settings(connection, new.run_id, new.settings)
     store_tags(connection, new.run_id, new.tags)
     add_event(
@@ -291,10 +300,14 @@ def _add(
     return job_id
 
 
-def _add_dependencies(connection: Connection, job_id: int, after: Sequence[int]) -> None:
-    for needed in dict.fromkeys(after):
+def _add_dependencies(connection: Connection, job_id: int, new: NewJob) -> None:
+    """Store what a job waits for; of one named both ways the success is waited for."""
+    kinds = dict.fromkeys(new.after_any, "any") | dict.fromkeys(new.after, "ok")
+    for needed, kind in kinds.items():
         get_job(connection, needed)
-        connection.execute(insert(job_dependencies).values(job_id=job_id, depends_on=needed))
+        connection.execute(
+            insert(job_dependencies).values(job_id=job_id, depends_on=needed, kind=kind)
+        )
 
 
 def _position_before(connection: Connection, target: Job) -> float:

@@ -37,6 +37,8 @@ class NewJob:
     tags: tuple[str, ...] = ()
     after: tuple[int, ...] = ()
     """Ids of jobs that must succeed first."""
+    after_any: tuple[int, ...] = ()
+    """Ids of jobs that must be over first, however they end."""
     command: tuple[str, ...] = ()
     """The command line that made the job."""
 
@@ -111,6 +113,10 @@ class Attempt:
     """Bytes of the journal already ingested."""
     events_offset: int
     """Bytes of the event log already ingested."""
+    engine: str = "local"
+    """What started it."""
+    engine_ref: str | None = None
+    """What the engine calls it; None on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

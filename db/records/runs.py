@@ -82,6 +82,8 @@ class Run:
     finished_at: float | None
     updated_at: float
     error: str | None
+    trashed_at: float | None = None
+    """When it was deleted; it can be brought back until the trash is emptied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

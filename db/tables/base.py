@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import CheckConstraint, MetaData
+from sqlalchemy import BigInteger, CheckConstraint, Integer, MetaData
 
 metadata = MetaData(
     naming_convention={
@@ -15,6 +15,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+WIDE = BigInteger().with_variant(Integer(), "sqlite")
+"""Bytes, clock ticks, seeds: past 2**31 on PostgreSQL too; SQLite's integers are always wide."""
 
 
 def one_of(column: str, words: Iterable[str]) -> CheckConstraint:

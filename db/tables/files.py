@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Integer, Named, String, Table, TypedColumns
 
-from db.tables.base import metadata, one_of
+from db.tables.base import WIDE, metadata, one_of
 
 ROLES = ("best", "last")
 
@@ -18,7 +18,7 @@ class CheckpointColumns(TypedColumns):
     role: Named[str]
     epoch: Named[int]
     step: Named[int]
-    size: Named[int]
+    size: Named[int] = Column(WIDE, nullable=False)
     sha256: Named[str]
     created_at: Named[float]
 
@@ -30,7 +30,7 @@ class ArtifactColumns(TypedColumns):
     attempt = Column(Integer, primary_key=True, autoincrement=False)
     path = Column(String, primary_key=True)
     kind: Named[str]
-    size: Named[int]
+    size: Named[int] = Column(WIDE, nullable=False)
     sha256: Named[str]
     created_at: Named[float]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, Named, String, Table, TypedColumns
 
-from db.tables.base import metadata, one_of
+from db.tables.base import WIDE, metadata, one_of
 
 
 class WorkerColumns(TypedColumns):
@@ -14,7 +14,7 @@ class WorkerColumns(TypedColumns):
     host: Named[str]
     boot_id: Named[str]
     pid: Named[int]
-    pid_start: Named[int]
+    pid_start: Named[int] = Column(WIDE, nullable=False)
     version: Named[str]
     state: Named[str]
     started_at: Named[float]

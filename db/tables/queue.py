@@ -18,9 +18,10 @@ from sqlalchemy import (
 )
 
 from db.records import FailureClass, JobState, Verb
-from db.tables.base import metadata, one_of, quoted
+from db.tables.base import WIDE, metadata, one_of, quoted
 
 LIVE_STATES = tuple(state for state in JobState if state.is_live)
+DEPENDENCY_KINDS = ("ok", "any")
 OUTCOMES = ("succeeded", "failed", "cancelled", "lost", "paused")
 
 
@@ -56,7 +57,7 @@ class JobColumns(TypedColumns):
     dataset: Named[str]
     data_name: Named[str]
     model: Named[str]
-    seed: Named[int]
+    seed: Named[int] = Column(WIDE, nullable=False)
     gpus: Named[float]
     max_epochs: Named[int]
     command: Named[list[str]] = Column(JSON[list[str]](), nullable=False)
@@ -73,12 +74,13 @@ class JobColumns(TypedColumns):
 
 
 class JobDependencyColumns(TypedColumns):
-    """Job `job_id` waits until `depends_on` has succeeded."""
+    """Job `job_id` waits until `depends_on` has succeeded (`ok`) or is over (`any`)."""
 
     job_id = Column(Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     depends_on = Column(
         Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+    kind: Named[str] = Column(server_default="ok", nullable=False)
 
 
 class AttemptColumns(TypedColumns):
@@ -91,7 +93,7 @@ class AttemptColumns(TypedColumns):
     host: Named[str]
     boot_id: Named[str]
     pid: Named[int | None]
-    pid_start: Named[int | None]
+    pid_start: Named[int | None] = Column(WIDE)
     devices: Named[list[str]] = Column(JSON[list[str]](), nullable=False)
     started_at: Named[float]
     ended_at: Named[float | None]
@@ -102,8 +104,11 @@ class AttemptColumns(TypedColumns):
     resume_step: Named[int | None]
     """None until the child has said from which step it goes on."""
     log_path: Named[str]
-    points_offset: Named[int]
-    events_offset: Named[int]
+    points_offset: Named[int] = Column(WIDE, nullable=False)
+    events_offset: Named[int] = Column(WIDE, nullable=False)
+    engine: Named[str] = Column(server_default="local", nullable=False)
+    engine_ref: Named[str | None]
+    """What the engine calls it: a Slurm job number."""
 
 
 class CommandColumns(TypedColumns):
@@ -125,7 +130,11 @@ groups = Table(
 )
 jobs = Table("jobs", metadata, JobColumns, one_of("state", JobState), sqlite_autoincrement=True)
 job_dependencies = Table(
-    "job_dependencies", metadata, JobDependencyColumns, sqlite_with_rowid=False
+    "job_dependencies",
+    metadata,
+    JobDependencyColumns,
+    one_of("kind", DEPENDENCY_KINDS),
+    sqlite_with_rowid=False,
 )
 attempts = Table(
     "attempts",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, Named, String, Table, TypedColumns
 
 from db.records import JobState
-from db.tables.base import metadata, one_of
+from db.tables.base import WIDE, metadata, one_of
 
 
 class RunColumns(TypedColumns):
@@ -22,7 +22,7 @@ class RunColumns(TypedColumns):
     dataset: Named[str]
     data_name: Named[str]
     model: Named[str]
-    seed: Named[int]
+    seed: Named[int] = Column(WIDE, nullable=False)
     fingerprint: Named[str] = Column(index=True)
     variant: Named[str]
     config: Named[dict[str, Any]] = Column(JSON[dict[str, Any]](), nullable=False)
@@ -40,7 +40,7 @@ class RunColumns(TypedColumns):
     code_diff: Named[str]
     environment: Named[dict[str, Any]] = Column(JSON[dict[str, Any]](), nullable=False)
     data_fingerprint: Named[str | None]
-    parameters: Named[int | None]
+    parameters: Named[int | None] = Column(WIDE)
     host: Named[str | None]
     device: Named[str | None]
     folder: Named[str]
@@ -49,6 +49,7 @@ class RunColumns(TypedColumns):
     finished_at: Named[float | None]
     updated_at: Named[float]
     error: Named[str | None]
+    trashed_at: Named[float | None]
 
 
 class TagColumns(TypedColumns):

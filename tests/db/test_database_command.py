@@ -11,6 +11,7 @@ import pytest
 
 from db.engine import Database, open_database
 from db.jobs import add_jobs, finish_attempt
+from db.migrations import SCHEMA_VERSION
 from db.query import Query
 from db.records import JobState
 from db.runs import archive, set_note
@@ -51,7 +52,7 @@ def test_info_counts_what_is_stored(
 
     assert run("db", "info", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["runs"], facts["jobs"], facts["schema version"]) == (1, 2, 1)
+    assert (facts["runs"], facts["jobs"], facts["schema version"]) == (1, 2, SCHEMA_VERSION)
     assert run("db", "info") == 0
     assert "size            " in capsys.readouterr().out
 

@@ -113,6 +113,18 @@ def test_jobs_that_wait_for_a_failed_one_fail_with_the_reason(database: Database
     assert blocked[0].error == f"job {first.id}, which it waits for, is failed"
 
 
+@pytest.mark.parametrize("outcome", ["succeeded", "failed", "cancelled"])
+def test_a_job_may_wait_for_any_end_of_another(database: Database, outcome: str) -> None:
+    first = running_job(database, 1)
+    second = add_one(database, 2, after_any=(first.id,))
+
+    with database.write() as connection:
+        assert candidates(connection, now=NOW) == ()
+        finish_attempt(connection, first.id, 1, outcome=outcome, now=NOW)
+        assert fail_blocked(connection, now=NOW) == ()
+        assert [job.id for job in candidates(connection, now=NOW)] == [second.id]
+
+
 def test_a_job_can_not_wait_for_one_that_does_not_exist(database: Database) -> None:
     with pytest.raises(NotFoundError, match="There is no job 99"):
         add_one(database, after=(99,))
