@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from tests.tui.conftest import driven
-from tests.tui.fake_gateway import FakeGateway, normal_gateway
+from tests.tui.fake_gateway import NOW, FakeGateway, normal_gateway
 from tests.tui.snapshot import check_snapshot
+from tui.app import Dashboard
 from tui.gateway import GatewayError, MissingError
-from tui.screenshot import screen_text
+from tui.screenshot import screen_text, settle
 
 SCREENS = ("runs", "queue", "run", "compare", "data")
 SIZES = ((80, 24), (160, 45))
@@ -99,3 +101,26 @@ async def test_data_stay_and_the_problem_is_said_while_the_database_is_away() ->
         gateway.problem = None
         await driver.look()
         assert "locked" not in screen_text(driver.app)
+
+
+async def test_until_the_first_answer_the_screen_says_that_it_reads() -> None:
+    answers = threading.Event()
+
+    class SlowGateway(FakeGateway):
+        def version(self) -> int:
+            answers.wait(20)
+            return super().version()
+
+    slow = normal_gateway()
+    app = Dashboard(SlowGateway(runs=slow.runs, jobs=slow.jobs), time=lambda: NOW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(50):
+            await pilot.pause()
+            if "Reading ..." in screen_text(app):
+                break
+        loading = screen_text(app)
+        answers.set()
+        await settle(pilot)
+
+        assert "Reading ..." in loading and "1 Runs" in loading
+        assert "setgf-mosi-s1111" in screen_text(app)

@@ -51,8 +51,8 @@ class DataScreen(Screen[None], inherit_bindings=False):
     ]
     AUTO_FOCUS = ""
 
-    frame: reactive[Frame | None] = reactive(None, init=False)
-    problem: reactive[str] = reactive("", init=False)
+    frame: reactive[Frame | None] = reactive(None, init=False, repaint=False)
+    problem: reactive[str] = reactive("", init=False, repaint=False)
 
     def __init__(self, gateway: Gateway, time: Clock) -> None:
         super().__init__(name=self.NAME)

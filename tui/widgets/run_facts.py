@@ -40,23 +40,25 @@ class RunFacts(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the toolkit's word
         super().__init__(id=id)
-        self._run: Run | None = None
-        self._now = 0.0
+        self._shown = Text()
 
     def show(self, run: Run | None, now: float) -> None:
         """Show this run; None shows nothing."""
-        if (run, now) != (self._run, self._now):
-            self._run, self._now = run, now
-            self.refresh(layout=True)
+        text = Text() if run is None else self._text(run, now)
+        if text != self._shown or text.spans != self._shown.spans:
+            # A new layout draws the whole screen anew: only when the height may change.
+            is_same_height = len(text.split()) == len(self._shown.split())
+            self._shown = text
+            self.refresh(layout=not is_same_height)
 
     def render(self) -> Text:
         """Return the lines."""
+        return self._shown
+
+    def _text(self, run: Run, now: float) -> Text:
         text = Text(overflow="fold")
-        if self._run is None:
-            return text
         dark = is_dark(self)
-        run = self._run
-        lines = [state_line(run, dark=dark), progress_line(run, self._now, dark=dark)]
+        lines = [state_line(run, dark=dark), progress_line(run, now, dark=dark)]
         lines.append(best_line(run, dark=dark))
         lines += [test_line(run, dark=dark, names=names) for names in (ERRORS, ACCURACIES)]
         text.append_text(Text("\n").join(line for line in lines if line.cell_len))
