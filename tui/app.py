@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 from tui import theme
 from tui.gateway import Gateway
-from tui.messages import FrameRead, OpenRun, OpenScreen
+from tui.messages import FrameRead, NothingChanged, OpenRun, OpenScreen
 from tui.screens.compare import CompareScreen
 from tui.screens.data import StoresScreen
 from tui.screens.help import HelpScreen, keys_of
@@ -65,6 +65,7 @@ class Dashboard(App[int]):
         self.gateway = gateway
         self._first, self._until_idle = first, until_idle
         self._idle_reads = 0
+        self._is_idle = False
         for name, make in screens(gateway, time).items():
             self.add_mode(name, make)  # pyright: ignore[reportUnknownMemberType]
 
@@ -94,8 +95,17 @@ class Dashboard(App[int]):
         yield SystemCommand("Theme", "Choose another theme", self.action_change_theme)
 
     def on_frame_read(self, message: FrameRead) -> None:
-        """Leave once the queue is empty, if that was asked for."""
-        self._idle_reads = self._idle_reads + 1 if message.frame.counts.is_idle else 0
+        """Remember whether the queue is empty."""
+        self._is_idle = message.frame.counts.is_idle
+        self._leave_when_idle()
+
+    def on_nothing_changed(self, _message: NothingChanged) -> None:
+        """The queue is as it was."""
+        self._leave_when_idle()
+
+    def _leave_when_idle(self) -> None:
+        """Leave once the queue has stayed empty for some looks, if that was asked for."""
+        self._idle_reads = self._idle_reads + 1 if self._is_idle else 0
         if self._until_idle and self._idle_reads >= IDLE_READS_BEFORE_LEAVING:
             self.exit(0)
 

@@ -98,8 +98,9 @@ async def test_until_idle_leaves_when_nothing_waits_or_runs() -> None:
         assert driver.app.is_running and driver.app.return_value is None
 
         gateway.jobs = [job(1, JobState.SUCCEEDED)]
-        for _ in range(6):
-            await driver.news()
+        await driver.news()
+        for _ in range(4):
+            await driver.look()
 
         assert driver.app.return_value == 0
 
