@@ -35,7 +35,12 @@ class Field:
     number: ColumnElement[Any] | None = None
 
 
-_GROUP = select(groups.c.name).where(groups.c.id == runs.c.group_id).scalar_subquery()
+_GROUP = (
+    select(groups.c.name)
+    .where(groups.c.id == runs.c.group_id)
+    .correlate(runs)  # not with the `groups` that a list of runs is joined to
+    .scalar_subquery()
+)
 _DURATION = func.coalesce(runs.c.finished_at, runs.c.updated_at) - runs.c.started_at
 COLUMNS: Mapping[str, Field] = {
     "id": Field(Kind.TEXT, runs.c.id),

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from db.records import Attempt, Run, RunDetail
 from setgf.analysis.display import show_setting, show_value
+from setgf.cli.run_text import show_lines, show_text
 from setgf.config.settings import flatten_plain
 
 
 def describe(detail: RunDetail, *, now: float) -> Iterator[str]:
     """Yield the lines of `setgf runs show`."""
     run = detail.run
-    yield f"{run.id}  {run.name}  {run.state}"
+    yield f"{run.id}  {show_text(run.name)}  {run.state}"
     yield from _under("", _facts(run, now))
     yield from _under("Test (accuracies and F1 in percent)", _metrics_of(run.metrics, "test."))
     yield from _under("Validation, best epoch", _metrics_of(run.metrics, "valid."))
@@ -63,6 +64,7 @@ def _facts(run: Run, now: float) -> list[tuple[str, str]]:
         ("tags", ", ".join(run.tags)),
         ("note", run.note),
         ("archived", "yes" if run.archived else ""),
+        ("in the trash", "" if run.trashed_at is None else f"since {_clock(run.trashed_at)}"),
         ("error", run.error or ""),
         ("fingerprint", run.fingerprint),
         ("folder", run.folder),
@@ -131,8 +133,8 @@ def _under(title: str, entries: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield title
     width = max(len(name) for name, _ in entries)
     for name, text in entries:
-        first, *more = text.splitlines() or [""]
-        yield f"  {name:<{width}}  {first}"
+        first, *more = show_lines(text)
+        yield f"  {show_text(name):<{width}}  {first}"
         yield from (f"  {'':<{width}}  {line}" for line in more)
 
 

@@ -15,6 +15,7 @@ def read_runs(
     sort: str | None = None,
     limit: int | None = None,
     archived: bool = False,
+    trashed: bool = False,
 ) -> tuple[Run, ...]:
     """Return stored runs; says on stderr where there is no database yet and what to do."""
     try:
@@ -23,4 +24,6 @@ def read_runs(
         note(str(error))
         return ()
     with database:
-        return database.runs(where=where, sort=sort, limit=limit, archived=archived)
+        return database.runs(
+            where=where, sort=sort, limit=limit, archived=archived, trashed=trashed
+        )
