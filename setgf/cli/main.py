@@ -17,6 +17,7 @@ from setgf.cli import (
     database,
     metrics,
     queue,
+    run_gc,
     runs,
     train,
     watch,
@@ -41,6 +42,7 @@ app.command("train")(train.train)
 app.command("metrics")(metrics.metrics)
 app.command("compare")(compare.compare)
 app.command("config")(configs.config)
+app.command("gc")(run_gc.collect)
 app.command("watch")(watch.watch)
 app.command("tui")(dashboard.dashboard)
 
