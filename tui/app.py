@@ -17,11 +17,10 @@ from tui.gateway import Gateway
 from tui.messages import FrameRead, NothingChanged, OpenRun, OpenScreen
 from tui.screens.compare import CompareScreen
 from tui.screens.data import StoresScreen
-from tui.screens.help import HelpScreen, keys_of
+from tui.screens.help import HelpScreen, commands_of, keys_of
 from tui.screens.queue import QueueScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
-from tui.widgets.chrome import key_name
 
 if TYPE_CHECKING:
     from tui.screens.base import Clock, DataScreen
@@ -82,16 +81,7 @@ class Dashboard(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action of the screen for the command palette, with its key."""
-        seen: set[str] = set()
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.description and not binding.system and binding.action not in seen:
-                seen.add(binding.action)
-                yield SystemCommand(
-                    binding.description.capitalize(),
-                    f"Key: {key_name(binding)}",
-                    partial(self.run_action, binding.action, active.node),
-                )
+        yield from commands_of(screen, self.run_action)
         yield SystemCommand("Theme", "Choose another theme", self.action_change_theme)
 
     def on_frame_read(self, message: FrameRead) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
@@ -43,6 +45,22 @@ def keys_of(screen: Screen[object]) -> list[tuple[str, list[tuple[str, str]]]]:
         )
         for place, actions in groups.items()
     ]
+
+
+def commands_of(
+    screen: Screen[object], run_action: Callable[[str, DOMNode], Awaitable[bool]]
+) -> Iterator[SystemCommand]:
+    """Yield every action of the screen for the command palette, with its key."""
+    seen: set[str] = set()
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.description and not binding.system and binding.action not in seen:
+            seen.add(binding.action)
+            yield SystemCommand(
+                binding.description.capitalize(),
+                f"Key: {key_name(binding)}",
+                partial(run_action, binding.action, active.node),
+            )
 
 
 def _place(node: DOMNode, screen: Screen[object]) -> str:
