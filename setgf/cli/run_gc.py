@@ -84,10 +84,11 @@ def _find(home: Home, database: Database, policy: Policy, ages: _Ages) -> list[W
 
     now = time.time()
     query = Query(database)
-    listed = query.runs(archived=True)
+    known = query.runs(archived=True, trashed=True)
+    listed = [run for run in known if run.trashed_at is None]
     waste = [item for run in listed for item in _of_run(home, run, policy, ages, now)]
     in_lists = {run.id for run in listed}
-    deleted = _of_trash(home, query.runs(trashed=True), ages, now)
+    deleted = _of_trash(home, [run for run in known if run.trashed_at is not None], ages, now)
     waste += [item for item in deleted if item.run_id not in in_lists]
     return waste + list(_of_cache(home))
 

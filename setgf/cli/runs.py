@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from setgf.cli import run_delete
+from setgf.cli import run_delete, run_diff, run_repro
 from setgf.cli.job_words import actor
 from setgf.cli.output import note as remark
 from setgf.cli.output import say, say_json
@@ -162,6 +162,8 @@ def archive_run(run_id: RunId) -> None:
 
 app.command("restore")(run_delete.restore_runs)
 app.command("delete")(run_delete.delete_runs)
+app.command("diff")(run_diff.diff_runs)
+app.command("repro")(run_repro.reproduce)
 
 
 def _change(run_id: str, changes: list[tuple[Callable[..., None], dict[str, Any]]]) -> Run:

@@ -17,13 +17,22 @@ def read_runs(
     archived: bool = False,
     trashed: bool = False,
 ) -> tuple[Run, ...]:
-    """Return stored runs; says on stderr where there is no database yet and what to do."""
+    """Return stored runs; says on stderr where there is no database yet and what to do.
+
+    Args:
+        where: a filter.
+        sort: names to sort by.
+        limit: at most so many.
+        archived: the archived ones as well.
+        trashed: only those in the trash, archived or not.
+    """
     try:
         database = query.open(find_home().database_url)
     except NotFoundError as error:
         note(str(error))
         return ()
     with database:
-        return database.runs(
-            where=where, sort=sort, limit=limit, archived=archived, trashed=trashed
-        )
+        if not trashed:
+            return database.runs(where=where, sort=sort, limit=limit, archived=archived)
+        found = database.runs(where=where, sort=sort, archived=True, trashed=True)
+        return tuple(run for run in found if run.trashed_at is not None)[:limit]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from db.records import Job, JobState, NewJob, NewRun
 from setgf.config import ExperimentConfig, ModelName, build_config, config_from_dict, full_name
+from setgf.config.settings import flatten_plain
 from setgf.errors import ConfigError
 from setgf.home import Home
 from setgf.runs.folder import RunIdentity, new_run_id
@@ -183,6 +184,14 @@ def run_identity(job: Job, *, created_at: float) -> RunIdentity:
     )
 
 
+def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return settings by dotted name; those of an imported run, or of a later version, as is."""
+    try:
+        return config_from_dict(config).flatten()
+    except ConfigError:
+        return flatten_plain(config)
+
+
 def new_run(identity: RunIdentity, config: Mapping[str, Any], folder: Path) -> NewRun:
     """Return the row of a run, from what its folder says."""
     return NewRun(
@@ -191,7 +200,7 @@ def new_run(identity: RunIdentity, config: Mapping[str, Any], folder: Path) -> N
         group_id=identity.group_id,
         name=identity.name,
         config=config,
-        settings=config_from_dict(config, where=str(folder / "config.json")).flatten(),
+        settings=_settings(config),
         fingerprint=identity.fingerprint,
         variant=identity.variant,
         dataset=identity.dataset,
