@@ -20,6 +20,14 @@ def test_there_are_sources():
     assert len(SOURCES) > 50
 
 
+def _lines(function):
+    """Lines of the body; its signature (long where options are described) and docstring are not."""
+    body = function.body
+    is_documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    told = body[1:] if is_documented and len(body) > 1 else body
+    return (function.end_lineno or 0) - told[0].lineno + 1
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_files_and_functions_stay_short(path):
     text = path.read_text(encoding="utf-8")
@@ -28,7 +36,7 @@ def test_files_and_functions_stay_short(path):
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno > MAX_FUNCTION_LINES]
+    long = [f.name for f in functions if _lines(f) > MAX_FUNCTION_LINES]
 
     assert len(text.splitlines()) <= MAX_FILE_LINES
     if "migrations" not in path.parts:
