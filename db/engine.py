@@ -7,24 +7,29 @@ same code through a URL.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from db import schema, sqlite
+from db import postgres, schema, sqlite
 from db.errors import DatabaseError, NotFoundError
-from db.failures import translated
+from db.failures import is_unreachable, translated
 
 _BEGIN = "setgf_begin"
 _EXPECTED = "expected `sqlite:////folder/setgf.db` or `postgresql+psycopg://user@host/name`"
+_RESTART_SECONDS = 10.0
+"""How long a server that was there before may be away, for a restart."""
+_RESTART_PAUSE_SECONDS = 0.2
 _POOL_SIZE = 4
 _MAX_CONNECTIONS = 32
 
@@ -34,13 +39,18 @@ class Database:
 
     def __init__(self, address: Path | URL, *, read_only: bool = False) -> None:
         self.path = address if isinstance(address, Path) else None
-        self.url = f"sqlite:///{address}" if isinstance(address, Path) else str(address)
+        self.url = (
+            f"sqlite:///{address}"
+            if isinstance(address, Path)
+            else without_password(address.render_as_string(hide_password=False))
+        )
         self.read_only = read_only
         self.upgrade: schema.Upgrade | None = None
         """What opening it did to an older schema."""
         self.engine = _engine(address, read_only=read_only)
         self._identity = self._file_identity()
         self._generation = 0
+        self._was_reached = False
         self._watcher: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
@@ -58,19 +68,27 @@ class Database:
                 run folder holds too) may lose the last ones to it.
         """
         self._follow_file()
-        with translated(self.where), self.engine.connect() as connection:
+        with translated(self.where), self._connect() as connection:
             self._set_durability(connection, durable)
             with connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin():
-                if self.path is None and not durable:
-                    connection.execute(text("SET LOCAL synchronous_commit = off"))
+                if self.path is None:
+                    postgres.begin_write(connection, durable=durable)
                 yield connection
 
     @contextmanager
-    def read(self) -> Generator[Connection]:
-        """Open a reading transaction: one consistent view. Keep it short: it holds up the log."""
+    def read(self, *, read_only: bool = False) -> Generator[Connection]:
+        """Open a reading transaction: one consistent view. Keep it short: it holds up the log.
+
+        With `read_only` PostgreSQL itself refuses what would write.
+        """
         self._follow_file()
-        with translated(self.where), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with translated(self.where), self._connect() as connection:
+            if self.path is None:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+                if read_only:
+                    connection.execution_options(postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     def data_version(self) -> int:
         """Return a number that changes whenever anything in the database has changed.
@@ -80,8 +98,8 @@ class Database:
         self._follow_file()
         with translated(self.where):
             if self.path is None:
-                with self.engine.connect() as connection:
-                    return zlib.crc32(schema.snapshot(connection).encode())
+                with self._connect() as connection:
+                    return zlib.crc32(postgres.snapshot(connection).encode())
             with self._lock:
                 if self._watcher is None:
                     self._watcher = sqlite.connector(self.path, read_only=True)()
@@ -89,8 +107,14 @@ class Database:
             return (self._generation << 32) + int(row[0])
 
     def check(self) -> tuple[str, ...]:
-        """Return what is wrong with the file, in SQLite's words; nothing when it is sound."""
+        """Return what is wrong with the file, in SQLite's words; nothing when it is sound.
+
+        PostgreSQL looks after its files itself: there every row is read once.
+        """
         if self.path is None:
+            with self.read() as connection:
+                for name in schema.tables():
+                    connection.exec_driver_sql(f"SELECT count({name}) FROM {name}")
             return ()
         with self.read() as connection:
             rows = connection.exec_driver_sql("PRAGMA integrity_check").fetchall()
@@ -102,6 +126,22 @@ class Database:
     def close(self) -> None:
         """Close every connection. The object can't be used afterwards."""
         self._drop_connections()
+
+    def _connect(self) -> Connection:
+        """Return a connection; wait for a server that is being started anew, as for a lock."""
+        if self.path is not None:
+            return self.engine.connect()
+        deadline = time.monotonic() + (_RESTART_SECONDS if self._was_reached else 0.0)
+        while True:
+            try:
+                connection = self.engine.connect()
+            except DBAPIError as error:
+                if not is_unreachable(error.orig) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_RESTART_PAUSE_SECONDS)
+            else:
+                self._was_reached = True
+                return connection
 
     def _drop_connections(self) -> None:
         self.engine.dispose()
@@ -191,25 +231,28 @@ def _parse(url: str) -> Path | URL:
                 f"{_EXPECTED}."
             )
         return Path(name).expanduser().absolute()
+    refusal = f"`{without_password(url)}` is not the URL of a run database; {_EXPECTED}."
+    if prefix.partition("+")[0] not in ("postgresql", "postgres"):
+        raise DatabaseError(refusal)
     try:
-        address = make_url(url)
-        address.get_dialect()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise DatabaseError(f"`{url}` is not the URL of a run database; {_EXPECTED}.") from error
-    if address.get_backend_name() != "postgresql":
-        raise DatabaseError(f"`{url}` is not the URL of a run database; {_EXPECTED}.")
-    return address
+        return make_url(url).set(drivername=postgres.DRIVER)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(refusal) from None  # the cause would print the password
+
+
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown.
+
+    >>> without_password("postgresql://ada:secret@host/runs?sslpassword=secret")
+    'postgresql://ada:***@host/runs?sslpassword=***'
+    """
+    hidden = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"(password=)[^&]*", r"\1***", hidden)
 
 
 def _engine(address: Path | URL, *, read_only: bool) -> Engine:
     if isinstance(address, URL):
-        try:
-            return create_engine(address, pool_pre_ping=True)
-        except ModuleNotFoundError as error:
-            raise DatabaseError(
-                f"`{address}` needs the package `{error.name}`. "
-                "Install it with `pip install 'setgf[postgres]'`."
-            ) from error
+        return postgres.make_engine(address, read_only=read_only, max_connections=_MAX_CONNECTIONS)
     engine = create_engine(
         "sqlite://",
         creator=sqlite.connector(address, read_only=read_only),

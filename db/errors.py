@@ -10,6 +10,7 @@ DatabaseError             exit code 4
   DatabaseFullError         the disk is full
   DatabaseReadOnlyError     the file or its folder can't be written
   DatabaseCorruptError      the file is not a sound database
+  DatabaseUnreachableError  the server does not answer
   FilterError               a filter can't be read
 """
 
@@ -56,6 +57,10 @@ class DatabaseReadOnlyError(DatabaseError):
 
 class DatabaseCorruptError(DatabaseError):
     """The file is not a sound database."""
+
+
+class DatabaseUnreachableError(DatabaseError):
+    """The server does not answer, or has cut the connection."""
 
 
 class FilterError(DatabaseError):

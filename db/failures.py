@@ -16,6 +16,8 @@ from db.errors import (
     DatabaseError,
     DatabaseFullError,
     DatabaseReadOnlyError,
+    DatabaseUnreachableError,
+    FilterError,
 )
 
 _LOG_INDEX_BYTES = 1 << 20
@@ -63,8 +65,61 @@ _SENTENCES: dict[str, tuple[type[DatabaseError], str]] = {
 }
 
 
+_STATES: dict[str, tuple[type[DatabaseError], str]] = {
+    "55P03": (
+        DatabaseBusyError,
+        "The run database {where} stayed locked by another process for 10 seconds. Try again.",
+    ),
+    "40": (
+        DatabaseBusyError,
+        "The run database {where} took this change back, because another one was in its way. "
+        "Try again.",
+    ),
+    "53100": (
+        DatabaseFullError,
+        "The disk of the server of the run database {where} is full; nothing of this change was "
+        "stored. Make space and try again.",
+    ),
+    "25006": (
+        DatabaseReadOnlyError,
+        "The run database {where} can't be written: it was opened for reading, or the server is a "
+        "copy that only reads.",
+    ),
+    "42501": (
+        DatabaseReadOnlyError,
+        "The run database {where} may not be used so by this user ({detail}). "
+        "Give the user the right, or name another one in $SETGF_DATABASE_URL.",
+    ),
+    "XX001": (
+        DatabaseCorruptError,
+        "The run database {where} is damaged ({detail}). Restore a backup with "
+        "`setgf db restore FILE`, then run `setgf db rebuild`.",
+    ),
+    "2201B": (FilterError, "PostgreSQL can't read this regular expression: {detail}."),
+}
+"""By the beginning of PostgreSQL's error code."""
+_UNREACHABLE = (
+    "The server of the run database {where} can't be reached ({detail}). Check that it runs and "
+    "that $SETGF_DATABASE_URL names it. Nothing is lost: training goes on without it."
+)
+_AWAY_STATES = ("08", "57P", "53300", "28", "3D000", "25P03")
+"""Connection lost, server going down or coming up, no connection left, not let in."""
+
+
+def is_unreachable(error: BaseException | None) -> bool:
+    """Return True when PostgreSQL did not answer, or cut the connection."""
+    if error is None or not type(error).__module__.startswith("psycopg"):
+        return False
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+    return state.startswith(_AWAY_STATES)
+
+
 def describe(error: BaseException, where: str) -> DatabaseError:
     """Return the error of ours that says what `error` means for the database at `where`."""
+    if type(error).__module__.startswith("psycopg"):
+        return _describe_state(error, where)
     name = str(getattr(error, "sqlite_errorname", ""))
     if name.startswith("SQLITE_IOERR") and _is_disk_full(where):
         name = "SQLITE_FULL"
@@ -72,6 +127,24 @@ def describe(error: BaseException, where: str) -> DatabaseError:
         if name.startswith(prefix):
             return kind(sentence.format(where=f"`{where}`", detail=error))
     return DatabaseError(f"The run database `{where}` refused: {error}")
+
+
+def _describe_state(error: BaseException, where: str) -> DatabaseError:
+    """Return the error of ours for one of PostgreSQL."""
+    words = {"where": f"`{where}`", "detail": first_line(error)}
+    if is_unreachable(error):
+        return DatabaseUnreachableError(_UNREACHABLE.format(**words))
+    state = getattr(error, "sqlstate", None) or ""
+    for prefix, (kind, sentence) in _STATES.items():
+        if state.startswith(prefix):
+            return kind(sentence.format(**words))
+    return DatabaseError("The run database {where} refused: {detail}".format(**words))
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the lines that show where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 def _is_disk_full(where: str) -> bool:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import re
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import text
 
 from db import sqlite
 from db.engine import Database
 from db.errors import DatabaseError
-from db.failures import translated
+from db.failures import describe, first_line, is_unreachable, translated
+
+if TYPE_CHECKING:
+    import psycopg
 
 _ALLOWED = (
     sqlite3.SQLITE_SELECT,
@@ -19,6 +26,15 @@ _ALLOWED = (
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
 )
+_ONLY_READING = (
+    "Only a SELECT is allowed here: the run database is never changed by plain SQL. "
+    "Use `setgf queue` and `setgf runs` to change it."
+)
+_WRITING_STATES = ("25006", "0A000")
+"""PostgreSQL: the transaction only reads; a cursor can't be made of what writes."""
+_SYNTAX_STATE = "42601"
+_READING = ("SELECT", "WITH", "VALUES", "TABLE", "")
+_CHANGING = ("DELETE", "INSERT", "UPDATE", "MERGE", "INTO")
 _REFUSED_FUNCTIONS = ("load_extension",)
 
 
@@ -56,16 +72,53 @@ def _authorise(
 def _from_server(
     database: Database, query: str
 ) -> tuple[tuple[str, ...], tuple[Sequence[Any], ...]]:
-    with database.read() as connection:
-        connection.execute(text("SET TRANSACTION READ ONLY"))
-        result = connection.exec_driver_sql(query)
-        return tuple(result.keys()), tuple(tuple(row) for row in result)
+    """Run the query as the text of a cursor, which can only be one SELECT, in a read-only
+    transaction that has begun, so that nothing in the query can make it a writing one."""
+    import psycopg
+
+    with database.read(read_only=True) as connection:
+        connection.execute(text("SELECT 1"))
+        raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        try:
+            with raw.cursor("setgf") as cursor:
+                cursor.execute(query.strip().rstrip(";").encode())
+                names = tuple(column.name for column in cursor.description or ())
+                return names, tuple(tuple(map(_plain, row)) for row in cursor)
+        except psycopg.Error as error:
+            if is_unreachable(error):
+                raise describe(error, database.where) from error
+            raise _explain_state(error, query) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as SQLite would: a number, text or bytes."""
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case dict() | list():
+            return json.dumps(value)
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case None | bool() | int() | float() | str() | bytes():
+            return value
+        case _:
+            return str(value)
 
 
 def _explain(error: Exception) -> DatabaseError:
     if getattr(error, "sqlite_errorname", "") in ("SQLITE_AUTH", "SQLITE_READONLY"):
-        return DatabaseError(
-            "Only a SELECT is allowed here: the run database is never changed by plain SQL. "
-            "Use `setgf queue` and `setgf runs` to change it."
-        )
+        return DatabaseError(_ONLY_READING)
     return DatabaseError(f"SQLite can't run this query: {error}.")
+
+
+def _explain_state(error: psycopg.Error, query: str) -> DatabaseError:
+    said = first_line(error)
+    near = re.search(r'near "(\w+)"', said)
+    begins = re.match(r"[\s(]*(\w*)", query)
+    is_reading = begins is not None and begins.group(1).upper() in _READING
+    is_changing = near is not None and near.group(1).upper() in _CHANGING
+    if error.sqlstate in _WRITING_STATES or (
+        error.sqlstate == _SYNTAX_STATE and (is_changing or not is_reading)
+    ):
+        return DatabaseError(_ONLY_READING)
+    return DatabaseError(f"PostgreSQL can't run this query: {said}.")

@@ -45,7 +45,11 @@ def job_query() -> Select[Any]:
 
 def read_jobs(connection: Connection, query: Select[Any]) -> tuple[Job, ...]:
     """Return the jobs of a `job_query`."""
-    rows = connection.execute(query).all()
+    return jobs_of(connection, connection.execute(query).all())
+
+
+def jobs_of(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Job, ...]:
+    """Return the jobs in rows of a `job_query`."""
     found = tags_of(connection, [row.run_id for row in rows])
     return tuple(_job(row, found.get(row.run_id, ())) for row in rows)
 

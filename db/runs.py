@@ -25,6 +25,7 @@ _CHANGEABLE = frozenset(
         "epoch",
         "error",
         "finished_at",
+        "group_id",
         "host",
         "max_epochs",
         "parameters",
@@ -61,9 +62,9 @@ def add_run(connection: Connection, run: NewRun, *, state: JobState = JobState.S
         "updated_at": run.created_at,
     }
     made = connection.execute(
-        upsert.insert(connection, runs).values(values).on_conflict_do_nothing()
+        upsert.insert(connection, runs).values(values).on_conflict_do_nothing().returning(runs.c.id)
     )
-    if made.rowcount != 1:
+    if made.first() is None:
         return
     store_settings(connection, run.id, run.settings)
     store_tags(connection, run.id, run.tags)

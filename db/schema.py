@@ -6,14 +6,11 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine
 
-from db import backup, migrations, sqlite, views
+from db import backup, migrations, postgres, sqlite, views
 from db.errors import DatabaseError, SchemaTooNewError, SchemaTooOldError
 from db.migrations import SCHEMA_VERSION
-
-_ADVISORY_LOCK = 7_384_635
-"""Any number, the same in every process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +59,20 @@ def version(connection: Connection) -> int:
     """Return the version of the schema; 0 when there is none."""
     if connection.dialect.name == "sqlite":
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    if not inspect(connection).has_table("alembic_version"):
-        return 0
-    return int(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or 0)
+    found = postgres.schema_version(connection)
+    if found is None:
+        raise DatabaseError(
+            f"`{connection.engine.url}` is a database, but not one of setgf. Name another one with "
+            "--db or $SETGF_DATABASE_URL."
+        )
+    return found
 
 
-def snapshot(connection: Connection) -> str:
-    """Return PostgreSQL's list of finished transactions: it changes with every commit."""
-    return str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar_one())
+def tables() -> tuple[str, ...]:
+    """Return the names of the tables, the ones that others name first."""
+    from db.tables import metadata
+
+    return tuple(table.name for table in metadata.sorted_tables)
 
 
 def _found_version(engine: Engine, path: Path | None, where: str) -> int:
@@ -118,7 +121,7 @@ def _use_wal(engine: Engine, where: str) -> None:
 def _migrate(connection: Connection, path: Path | None, where: str) -> Upgrade | None:
     """Migrate, unless another process did while this one waited for the lock."""
     if path is None:
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        postgres.begin_migration(connection)
     found = version(connection)
     _refuse_newer(found, where)
     if found == SCHEMA_VERSION:

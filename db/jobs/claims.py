@@ -18,13 +18,14 @@ from sqlalchemy import (
     update,
 )
 
+from db.clock import lease_clock
 from db.errors import FencedError
 from db.events import add_event
 from db.jobs.attempts import add_attempt, change_attempt
 from db.jobs.leases import hand_over, take_devices
 from db.jobs.transitions import change_state, get_job
 from db.records import Attempt, Claim, Job, JobState
-from db.rows import attempt_columns, job_query, read_attempts, read_jobs
+from db.rows import attempt_columns, job_query, jobs_of, read_attempts
 from db.runs import follow_job
 from db.tables import attempts, checkpoints, job_dependencies, jobs
 from db.tables.queue import LIVE_STATES
@@ -80,17 +81,21 @@ def claim(
         now: seconds since the epoch.
         boot_time: seconds since boot (CLOCK_BOOTTIME), so that a changed clock ends no lease.
     """
+    clock = lease_clock(connection, now)
+    # On PostgreSQL a job that another is about to take is passed over instead of waited for.
+    free = select(jobs.c.id).where(jobs.c.id == job_id, is_ready(now))
+    free = free.with_for_update(skip_locked=True)
     with connection.begin_nested() as savepoint:
         row = connection.execute(
             update(jobs)
-            .where(jobs.c.id == job_id, is_ready(now))
+            .where(jobs.c.id == free.scalar_subquery(), IS_QUEUED)
             .values(
                 state=JobState.STARTING.value,
                 attempt=jobs.c.attempt + 1,
                 worker_id=worker_id,
                 reason="",
                 error=None,
-                lease_until=now + lease_seconds,
+                lease_until=clock + lease_seconds,
                 lease_boot_id=boot_id,
                 lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
                 finished_at=None,
@@ -179,6 +184,7 @@ def renew_leases(
     A missing id means: another attempt owns it, stop its child and write nothing more.
     """
     ours: list[int] = []
+    clock = lease_clock(connection, now) if held else now
     for job_id, attempt in held:
         changed = connection.execute(
             update(jobs)
@@ -189,7 +195,7 @@ def renew_leases(
                 IS_LIVE,
             )
             .values(
-                lease_until=now + lease_seconds,
+                lease_until=clock + lease_seconds,
                 lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
             )
         )
@@ -212,10 +218,11 @@ def expired(
 ) -> tuple[tuple[Job, Attempt], ...]:
     """Return the live jobs whose lease is over, with their attempts.
 
-    Leases of this boot (`boot_id`) are compared by `boot_time`, all others by the wall clock `now`.
+    Leases of this boot (`boot_id`) are compared by `boot_time`, all others by the wall clock: the
+    server's on PostgreSQL, else `now`.
     On this host the process table decides whether such an attempt is really dead.
     """
-    by_wall = jobs.c.lease_until < now
+    by_wall = jobs.c.lease_until < lease_clock(connection, now)
     if boot_id is None or boot_time is None:
         return _with_attempts(connection, by_wall)
     is_this_boot = and_(jobs.c.lease_boot_id == boot_id, jobs.c.lease_boot_until.is_not(None))
@@ -276,7 +283,7 @@ def adopt(
         )
         .values(
             worker_id=worker_id,
-            lease_until=now + lease_seconds,
+            lease_until=lease_clock(connection, now) + lease_seconds,
             lease_boot_id=boot_id,
             lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
         )
@@ -317,4 +324,4 @@ def _with_attempts(
         .order_by(jobs.c.id)
     )
     rows = connection.execute(query).all()
-    return tuple(zip(read_jobs(connection, query), read_attempts(rows), strict=True))
+    return tuple(zip(jobs_of(connection, rows), read_attempts(rows), strict=True))

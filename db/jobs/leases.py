@@ -25,7 +25,7 @@ def take_devices(
 ) -> bool:
     """Take all the devices for an attempt; False when another job has one of them (take none then:
     the caller rolls back)."""
-    for device in devices:
+    for device in sorted(devices):  # in one order: two workers can't wait for each other
         taken = connection.execute(
             upsert.insert(connection, device_leases)
             .values(
@@ -37,8 +37,9 @@ def take_devices(
                 taken_at=now,
             )
             .on_conflict_do_nothing()
+            .returning(device_leases.c.device)
         )
-        if taken.rowcount != 1:
+        if taken.first() is None:
             return False
     return True
 

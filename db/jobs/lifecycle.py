@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from db.errors import FencedError
+from db.errors import FencedError, JobStateError
 from db.jobs.attempts import change_attempt, close_attempt
 from db.jobs.transitions import change_state, get_job
 from db.records import FailureClass, Job, JobState
@@ -26,14 +26,16 @@ def start_attempt(
         FencedError: another attempt has the job.
         JobStateError: the job is not starting.
     """
-    worker = get_job(connection, job_id).worker_id
+    before = get_job(connection, job_id, lock=True)
+    if before.attempt == attempt and before.state is not JobState.STARTING:
+        raise JobStateError(f"Job {job_id} is {before.state}; only a starting job can be started.")
     job = change_state(
         connection,
         job_id,
         JobState.RUNNING,
         attempt=attempt,
         why="",
-        actor=worker or "worker",
+        actor=before.worker_id or "worker",
         now=now,
     )
     change_attempt(connection, job.run_id, attempt, pid=pid, pid_start=pid_start, log_path=log_path)

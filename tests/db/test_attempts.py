@@ -192,6 +192,21 @@ def test_a_stale_attempt_can_write_nothing(database: Database) -> None:
         assert get_attempt(connection, job.run_id, 1).outcome == "lost"
 
 
+def test_an_attempt_that_was_given_up_is_not_started(database: Database) -> None:
+    job = add_one(database)
+    with database.write() as connection:
+        take(connection, job.id)
+        change_state(
+            connection, job.id, JobState.LOST, attempt=1, why="silent", actor="w2", now=NOW
+        )
+
+    with (
+        pytest.raises(JobStateError, match="is lost; only a starting job can be started"),
+        database.write() as connection,
+    ):
+        start_attempt(connection, job.id, 1, pid=1, pid_start=1, log_path="", now=NOW)
+
+
 def test_an_attempt_ends_once(database: Database) -> None:
     job = running_job(database)
     with database.write() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ from db.runs import archive, set_note
 from setgf.cli.main import app
 from setgf.cli.output import run_command
 from tests.db.builders import NOW, add_one, new_job, running_job
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    """These tests are about the file."""
+    database = open_database(str(path))
+    yield database
+    database.close()
 
 
 @pytest.fixture

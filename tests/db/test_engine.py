@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ with database.write() as connection:
     add_jobs(connection, [new_job(int(sys.argv[2]))], actor="ada", now=NOW)
 database.close()
 """
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    """These tests are about the file."""
+    database = open_database(str(path))
+    yield database
+    database.close()
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from db.engine import Database, open_database
+from db.engine import Database
 from db.errors import FilterError
 from db.jobs import add_attempt
 from db.metrics import ingest
@@ -55,15 +54,12 @@ COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def stored(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = tmp_path_factory.mktemp("filters") / "setgf.db"
-    path.write_bytes(template.read_bytes())
-    database = open_database(str(path))
+def stored(make_database: Callable[[], Database]) -> Database:
+    database = make_database()
     with database.write() as connection:
         for index, facts in enumerate(FACTS):
             store_facts(connection, facts, created_at=NOW - index * 3600)
-    yield database
-    database.close()
+    return database
 
 
 def store_facts(connection: Any, facts: Mapping[str, Any], *, created_at: float) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-import shutil
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from db.digest import LEVELS, Digest
-from db.engine import Database, open_database
+from db.engine import Database
 from db.errors import NotFoundError
 from db.jobs import finish_attempt
 from db.metrics import ingest, supersede
@@ -223,13 +220,13 @@ def test_a_series_whose_points_were_all_replaced_is_empty_until_new_ones_come(
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_any_batches_with_any_resume_leave_exact_points_and_pyramid(
-    template: Path, data: st.DataObject
+    make_database: Callable[[], Database], data: st.DataObject
 ) -> None:
     size = data.draw(st.integers(1, 400), label="size")
     start = data.draw(st.integers(0, 70_000), label="first step")
@@ -243,22 +240,18 @@ def test_any_batches_with_any_resume_leave_exact_points_and_pyramid(
     cuts = sorted(data.draw(st.lists(st.integers(0, size), max_size=4), label="cuts"))
     resumed = data.draw(st.none() | st.integers(start, start + 3 * size), label="resume step")
 
-    with tempfile.TemporaryDirectory() as folder:
-        database = open_database(shutil.copy(template, folder))
-        running_job(database)
-        new = [
-            Point(series="train.loss", step=s, epoch=1, value=values[s], time=0.0) for s in steps
-        ]
-        for low, high in zip([0, *cuts], [*cuts, size], strict=True):
-            store(database, new[max(low - 5, 0) : high], high * 28)
-        if resumed is not None:
-            resume(database, resumed)
-            values = {step: value for step, value in values.items() if step <= resumed}
-        curve = Query(database).points(RUN, "train.loss")
-        found = pyramid_of(database)
-        with database.read() as connection:
-            rows = connection.execute(select(points_table.c.step)).scalars().all()
-        database.close()
+    database = make_database()
+    running_job(database)
+    new = [Point(series="train.loss", step=s, epoch=1, value=values[s], time=0.0) for s in steps]
+    for low, high in zip([0, *cuts], [*cuts, size], strict=True):
+        store(database, new[max(low - 5, 0) : high], high * 28)
+    if resumed is not None:
+        resume(database, resumed)
+        values = {step: value for step, value in values.items() if step <= resumed}
+    curve = Query(database).points(RUN, "train.loss")
+    found = pyramid_of(database)
+    with database.read() as connection:
+        rows = connection.execute(select(points_table.c.step)).scalars().all()
 
     assert sorted(rows) == sorted(values)
     assert repr(dict(zip(curve.steps, curve.values, strict=True))) == repr(values)
@@ -356,26 +349,21 @@ def test_a_million_points_are_shown_in_a_moment(database: Database) -> None:
             "num_points, non_finite) VALUES (1, 'run00001', 'train', 'fusion', 'loss', 0, "
             "1048575, 1048576, 0)"
         )
-        rows = [
-            (
-                1,
-                level,
-                bucket,
-                -1.0,
-                bucket << level,
-                1.0,
-                (bucket << level) + 1,
-                0.0,
-                1 << level,
-                0,
-            )
-            for level in LEVELS
-            for bucket in range(1_048_576 >> level)
-        ]
-        connection.exec_driver_sql(
-            "INSERT INTO pyramid VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
+        for level in LEVELS:
+            ends = {"minimum": -1.0, "maximum": 1.0, "total": 0.0, "non_finite": 0}
+            rows = [
+                {
+                    "series_id": 1,
+                    "level": level,
+                    "bucket": bucket,
+                    "minimum_step": bucket << level,
+                    "maximum_step": (bucket << level) + 1,
+                    "num_points": 1 << level,
+                    **ends,
+                }
+                for bucket in range(1_048_576 >> level)
+            ]
+            connection.execute(pyramid.insert(), rows)
     query = Query(database)
     query.points(RUN, "train.loss", max_points=800)
 

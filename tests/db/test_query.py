@@ -41,11 +41,9 @@ print("done", flush=True)
 
 
 @pytest.mark.slow
-def test_a_notebook_reads_whole_batches_while_a_worker_writes(
-    database: Database, path: Path
-) -> None:
+def test_a_notebook_reads_whole_batches_while_a_worker_writes(database: Database, url: str) -> None:
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
@@ -91,14 +89,14 @@ def test_it_is_the_same_address_as_the_commands_use(
 
 
 def test_the_short_forms_open_and_close_by_themselves(
-    monkeypatch: pytest.MonkeyPatch, database: Database, path: Path
+    monkeypatch: pytest.MonkeyPatch, database: Database, url: str
 ) -> None:
     running_job(database)
     with database.write() as connection:
         ingest(connection, "run00001", 1, points([1.0, 2.0]), points_offset=56)
         rows = [Prediction(sample_id="a", label=1.0, fusion=0.5, text=0.4)]
         store_predictions(connection, "run00001", "test", rows)
-    monkeypatch.setenv("SETGF_DATABASE_URL", f"sqlite:///{path}")
+    monkeypatch.setenv("SETGF_DATABASE_URL", url)
 
     assert [run.id for run in runs_of("seed == 1111")] == ["run00001"]
     assert points_of("run00001", "train.loss").values == (1.0, 2.0)
@@ -128,7 +126,7 @@ def test_the_query_api_loads_neither_alembic_nor_setgf() -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_a_query_can_be_used_as_a_context(path: Path) -> None:
-    with open_query(f"sqlite:///{path}") as query:
+def test_a_query_can_be_used_as_a_context(url: str) -> None:
+    with open_query(url) as query:
         add_one(query.database)
         assert len(query.jobs()) == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,7 +20,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from db.engine import open_database
+from db.engine import Database
 from db.errors import FencedError, JobStateError
 from db.events import list_events
 from db.jobs import (
@@ -52,20 +50,14 @@ DEVICES = ("cpu0", "cuda:0", "cuda:1")
 
 
 class QueueMachine(RuleBasedStateMachine):
-    template: Path
+    makers: ClassVar[list[Callable[[], Database]]] = []
     jobs: Bundle[int] = Bundle("jobs")
 
     @initialize()
     def open(self) -> None:
-        self.folder = tempfile.mkdtemp()
-        self.database = open_database(shutil.copy(self.template, self.folder))
+        self.database = self.makers[-1]()
         self.number = 0
         self.seen: dict[int, Job] = {}
-
-    def teardown(self) -> None:
-        if hasattr(self, "database"):
-            self.database.close()
-            shutil.rmtree(self.folder)
 
     def read(self, job_id: int) -> Job:
         with self.database.read() as connection:
@@ -244,8 +236,8 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_the_queue_keeps_its_promises(template: Path) -> None:
-    QueueMachine.template = template
+def test_the_queue_keeps_its_promises(make_database: Callable[[], Database]) -> None:
+    QueueMachine.makers.append(make_database)
     run_state_machine_as_test(
         QueueMachine,
         settings=settings(
