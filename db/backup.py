@@ -66,15 +66,12 @@ def check_backup(path: Path) -> int:
     """
     if not path.is_file():
         raise NotFoundError(f"There is no file `{path}`.")
-    with (
-        translated(str(path)),
-        closing(sqlite.connector(path, read_only=True)()) as connection,
-    ):
-        try:
+    try:
+        with closing(sqlite.connector(path, read_only=True)()) as connection:
             found = sqlite.header_version(connection)
             problem = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-        except sqlite3.DatabaseError as error:
-            found, problem = 0, str(error)
+    except sqlite3.DatabaseError as error:
+        found, problem = 0, str(error)
     if problem != "ok":
         raise DatabaseCorruptError(f"`{path}` is no sound backup ({problem}). Take another one.")
     if found == 0:

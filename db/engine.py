@@ -7,6 +7,7 @@ same code through a URL.
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import threading
@@ -24,7 +25,9 @@ from sqlalchemy.pool import QueuePool
 from db import postgres, schema, sqlite
 from db.errors import DatabaseError, NotFoundError
 from db.failures import is_unreachable, translated
+from db.filesystem import network_warning
 
+_log = logging.getLogger("setgf.db")
 _BEGIN = "setgf_begin"
 _EXPECTED = "expected `sqlite:////folder/setgf.db` or `postgresql+psycopg://user@host/name`"
 _RESTART_SECONDS = 10.0
@@ -196,7 +199,8 @@ def open_database(url: str, *, read_only: bool = False, create: bool = True) -> 
 
     Raises:
         SchemaTooNewError, SchemaTooOldError, DatabaseCorruptError, DatabaseBusyError,
-        DatabaseReadOnlyError, DatabaseFullError, NotFoundError: each says what to do.
+        DatabaseReadOnlyError, DatabaseFullError, DatabaseUnreachableError, NotFoundError: each
+            says what to do.
     """
     address = _parse(url)
     if isinstance(address, Path) and not address.exists():
@@ -217,7 +221,17 @@ def open_database(url: str, *, read_only: bool = False, create: bool = True) -> 
     except BaseException:
         database.close()
         raise
+    if database.upgrade is not None and isinstance(address, Path):
+        warning = network_warning(address)
+        if warning is not None:
+            _log.warning(warning)
     return database
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for one on a server."""
+    address = _parse(url)
+    return address if isinstance(address, Path) else None
 
 
 def _parse(url: str) -> Path | URL:

@@ -10,34 +10,50 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from setgf.cli import database_care
+from setgf.cli.database_care import open_existing, size_in_words
 from setgf.cli.output import note, say, say_json, say_table
 
 if TYPE_CHECKING:
     from db.engine import Database
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The run database: look, check, rebuild."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The run database: look, check, back up, rebuild.",
 )
 
-_UNITS = ("B", "KiB", "MiB", "GiB")
+app.command("upgrade")(database_care.upgrade)
+app.command("backup")(database_care.backup)
+app.command("restore")(database_care.restore)
+app.command("vacuum")(database_care.vacuum)
+app.command("stats")(database_care.stats)
+
 _COUNTED = ("runs", "jobs", "groups", "attempts", "series", "points", "predictions", "checkpoints")
 
 
 @app.command("path")
 def show_path() -> None:
-    """Print the file of the run database, or its URL."""
+    """Print the file of the run database, or its URL without the password.
+
+    Example: setgf db path
+    """
+    from db.engine import file_of, without_password
     from setgf.home import find_home
 
     url = find_home().database_url
-    say(url.removeprefix("sqlite:///"))
+    say(str(file_of(url) or without_password(url)))
 
 
 @app.command("info")
 def show_info(
     as_json: Annotated[bool, typer.Option("--json", help="Data instead of lines.")] = False,
 ) -> None:
-    """Print what is in the run database, by table."""
-    database = _open()
+    """Print what is in the run database, by table.
+
+    Example: setgf db info --json
+    """
+    database = open_existing()
     try:
         facts = _facts(database)
     finally:
@@ -46,16 +62,19 @@ def show_info(
         say_json(facts)
         return
     for name, value in facts.items():
-        shown = _size_in_words(value) if name == "bytes" else value
+        shown = size_in_words(value) if name == "bytes" else value
         say(f"{'size' if name == 'bytes' else name:16}{shown}")
 
 
 @app.command("check")
 def check() -> None:
-    """Read the whole database and say whether it is sound; exit code 4 when it is not."""
+    """Read the whole database and say whether it is sound; exit code 4 when it is not.
+
+    Example: setgf db check
+    """
     from db.errors import DatabaseCorruptError
 
-    database = _open()
+    database = open_existing()
     try:
         problems = database.check()
     finally:
@@ -74,23 +93,26 @@ def rebuild_database() -> None:
     """Make the database anew from the run folders; the old file is kept beside it.
 
     Queue, tags, notes and history are taken over from the old file as far as it can be read.
+
+    Example: setgf db rebuild
     """
-    from db.engine import open_database
+    from db.engine import file_of, open_database
     from setgf.home import find_home
     from setgf.worker.rebuild import rebuild
 
     home = find_home()
-    target = _file(home.database_url)
+    target = file_of(home.database_url)
     if target is None:
         database = open_database(home.database_url)
         num_runs, problems = rebuild(home, database)
         database.close()
-        kept = ""
+        where, kept = database.where, ""
     else:
         num_runs, problems, kept = _rebuild_file(target)
+        where = str(target)
     for problem in problems:
         note(f"setgf: warning: {problem}")
-    say(f"Made {target or home.database_url} anew from {num_runs} runs.{kept}")
+    say(f"Made {where} anew from {num_runs} runs.{kept}")
 
 
 @app.command("sql")
@@ -103,10 +125,12 @@ def run_sql(
     """Run one SELECT on the tables and the views run_summary, leaderboard, queue and point.
 
     Nothing can be changed by it.
+
+    Example: setgf db sql "SELECT model, seeds, mae FROM leaderboard" --format csv
     """
     from db.plain_sql import read_sql
 
-    database = _open()
+    database = open_existing()
     try:
         columns, rows = read_sql(database, query)
     finally:
@@ -122,13 +146,6 @@ def run_sql(
             if rows and all(isinstance(row[index], int | float | None) for row in rows)
         ]
         say_table(columns, [[_cell(value) for value in row] for row in rows], right=numbers)
-
-
-def _open() -> Database:
-    from db.engine import open_database
-    from setgf.home import find_home
-
-    return open_database(find_home().database_url, create=False)
 
 
 def _facts(database: Database) -> dict[str, Any]:
@@ -147,23 +164,16 @@ def _facts(database: Database) -> dict[str, Any]:
     return facts
 
 
-def _file(url: str) -> Path | None:
-    """Return the file of an SQLite database; None for a server's."""
-    prefix, mark, rest = url.partition("://")
-    if mark and prefix.partition("+")[0] != "sqlite":
-        return None
-    return Path(rest.removeprefix("/") if mark else url).expanduser().absolute()
-
-
 def _rebuild_file(target: Path) -> tuple[int, tuple[str, ...], str]:
     """Build beside the old file, then change places: a failure leaves the old one as it is."""
+    from db.backup import unused
     from db.engine import open_database
     from db.salvage import put_in_place, restore_marks, salvage
     from setgf.home import find_home
     from setgf.worker.rebuild import rebuild
 
-    new = _unused(target, "new")
-    aside = _unused(target, "old")
+    new = unused(target, "new")
+    aside = unused(target, "old")
     database = open_database(str(new))
     try:
         problems = salvage(target, database) if target.exists() else ()
@@ -181,17 +191,6 @@ def _rebuild_file(target: Path) -> tuple[int, tuple[str, ...], str]:
     return num_runs, (*problems, *left_out), kept
 
 
-def _unused(target: Path, word: str) -> Path:
-    """Return a name beside `target` that is not taken: `setgf.old.db`, `setgf.old2.db`."""
-    number = 1
-    while True:
-        tail = word if number == 1 else f"{word}{number}"
-        path = target.with_name(f"{target.stem}.{tail}{target.suffix}")
-        if not path.exists():
-            return path
-        number += 1
-
-
 def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -204,11 +203,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _size_in_words(size: float) -> str:
-    for unit in _UNITS[:-1]:
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} {_UNITS[-1]}"
