@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from db.clock import lease_clock
 from db.errors import FencedError
@@ -81,26 +83,13 @@ def claim(
         now: seconds since the epoch.
         boot_time: seconds since boot (CLOCK_BOOTTIME), so that a changed clock ends no lease.
     """
-    clock = lease_clock(connection, now)
-    # On PostgreSQL a job that another is about to take is passed over instead of waited for.
-    free = select(jobs.c.id).where(jobs.c.id == job_id, is_ready(now))
-    free = free.with_for_update(skip_locked=True)
     with connection.begin_nested() as savepoint:
         row = connection.execute(
-            update(jobs)
-            .where(jobs.c.id == free.scalar_subquery(), IS_QUEUED)
-            .values(
-                state=JobState.STARTING.value,
-                attempt=jobs.c.attempt + 1,
-                worker_id=worker_id,
-                reason="",
-                error=None,
-                lease_until=clock + lease_seconds,
+            _taking(job_id, worker_id=worker_id, now=now).values(
+                lease_until=lease_clock(connection, now) + lease_seconds,
                 lease_boot_id=boot_id,
                 lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
-                finished_at=None,
             )
-            .returning(jobs.c.attempt, jobs.c.run_id)
         ).first()
         if row is None:
             return None
@@ -116,30 +105,8 @@ def claim(
         ):
             savepoint.rollback()
             return None
-    add_attempt(
-        connection,
-        Attempt(
-            job_id=job_id,
-            run_id=run_id,
-            number=number,
-            worker_id=worker_id,
-            host=host,
-            boot_id=boot_id,
-            pid=None,
-            pid_start=None,
-            devices=tuple(devices),
-            started_at=now,
-            ended_at=None,
-            outcome=None,
-            exit_code=None,
-            failure_class=None,
-            error=None,
-            resume_step=0,
-            log_path="",
-            points_offset=0,
-            events_offset=0,
-        ),
-    )
+    begun = _begun(job_id, run_id, number, worker_id=worker_id, host=host, boot_id=boot_id)
+    add_attempt(connection, replace(begun, devices=tuple(devices), started_at=now))
     follow_job(connection, run_id, JobState.STARTING, attempt=number, now=now)
     add_event(
         connection,
@@ -168,6 +135,55 @@ def resume_from(connection: Connection, run_id: str) -> str | None:
         )
     ).scalar()
     return None if newest is None else f"a{newest}"
+
+
+def _taking(job_id: int, *, worker_id: str, now: float) -> ReturningUpdate[int, str]:
+    """Return the one statement that takes a ready job: guarded, and it says what it took."""
+    # On PostgreSQL a job that another is about to take is passed over instead of waited for.
+    free = select(jobs.c.id).where(jobs.c.id == job_id, is_ready(now))
+    return (
+        update(jobs)
+        .where(
+            jobs.c.id == free.with_for_update(skip_locked=True).scalar_subquery(),
+            IS_QUEUED,
+        )
+        .values(
+            state=JobState.STARTING.value,
+            attempt=jobs.c.attempt + 1,
+            worker_id=worker_id,
+            reason="",
+            error=None,
+            finished_at=None,
+        )
+        .returning(jobs.c.attempt, jobs.c.run_id)
+    )
+
+
+def _begun(
+    job_id: int, run_id: str, number: int, *, worker_id: str, host: str, boot_id: str
+) -> Attempt:
+    """Return an attempt of which nothing is known yet but who made it."""
+    return Attempt(
+        job_id=job_id,
+        run_id=run_id,
+        number=number,
+        worker_id=worker_id,
+        host=host,
+        boot_id=boot_id,
+        pid=None,
+        pid_start=None,
+        devices=(),
+        started_at=0.0,
+        ended_at=None,
+        outcome=None,
+        exit_code=None,
+        failure_class=None,
+        error=None,
+        resume_step=0,
+        log_path="",
+        points_offset=0,
+        events_offset=0,
+    )
 
 
 def renew_leases(
