@@ -11,8 +11,8 @@ fi
 
 printf 'Everything of this demo lives in %s\n' "$SETGF_HOME"
 step setgf data synth --name demo --dataset mosi --samples 240
-step setgf queue add --data demo --model setgf,self_mm,text_only --seeds 1111-1112 --set max_epochs=8
-step setgf worker start --drain --detach
+step setgf queue add --data demo --model setgf,self_mm,text_only --seeds 1111-1112 --set max_epochs=5
+step setgf worker start --drain --detach --slots 2
 
 if [ -t 0 ] && [ -t 1 ]; then
     step setgf tui --until-idle

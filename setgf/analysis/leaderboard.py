@@ -13,7 +13,7 @@ from typing import Any
 from db.records import JobState, Run
 from setgf.analysis.display import show_setting
 from setgf.analysis.statistics import MetricSummary, summarise
-from setgf.config.settings import flatten_plain
+from setgf.config.settings import flatten_plain, short_name
 from setgf.metrics.names import direction, metric_names
 from setgf.terms import Dataset
 
@@ -49,7 +49,9 @@ class Row:
     @property
     def settings_text(self) -> str:
         """`name=value` of what tells the row apart; empty where nothing needs to."""
-        return " ".join(f"{name}={show_setting(value)}" for name, value in self.settings.items())
+        return " ".join(
+            f"{short_name(name)}={show_setting(value)}" for name, value in self.settings.items()
+        )
 
     @property
     def label(self) -> str:

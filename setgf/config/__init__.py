@@ -27,6 +27,7 @@ from setgf.config.settings import (
     parse_assignments,
     parse_seeds,
     setting_names,
+    short_name,
 )
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "parse_seeds",
     "preset_names",
     "setting_names",
+    "short_name",
 ]

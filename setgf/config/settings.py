@@ -77,6 +77,12 @@ def full_name(name: str, *, where: str = "") -> str:
     )
 
 
+def short_name(full: str) -> str:
+    """Return how a setting is written in little room: bare where that is enough, else dotted."""
+    leaf = full.rpartition(".")[2]
+    return leaf if sum(n.rpartition(".")[2] == leaf for n in setting_names()) == 1 else full
+
+
 @cache
 def setting_names() -> tuple[str, ...]:
     """Return the dotted name of every setting, in order."""
