@@ -90,7 +90,7 @@ def _find(home: Home, database: Database, policy: Policy, ages: _Ages) -> list[W
     in_lists = {run.id for run in listed}
     deleted = _of_trash(home, [run for run in known if run.trashed_at is not None], ages, now)
     waste += [item for item in deleted if item.run_id not in in_lists]
-    return waste + list(_of_cache(home))
+    return [*waste, *_of_imports(home, now), *_of_cache(home)]
 
 
 def _of_run(home: Home, run: Run, policy: Policy, ages: _Ages, now: float) -> list[Waste]:
@@ -133,6 +133,16 @@ def _of_trash(home: Home, runs: Sequence[Run], ages: _Ages, now: float) -> Itera
         if now - since >= ages.trash:
             path = here[run_id].path if run_id in here else trash_of(home) / run_id
             yield Waste("trash", path, run_id, f"deleted {show_duration(now - since)} ago")
+
+
+def _of_imports(home: Home, now: float) -> Iterator[Waste]:
+    """Yield what imports left that were killed; one that goes on writes all the time."""
+    from setgf.runs.garbage import Waste
+    from setgf.runs.staging import STAGE
+
+    for path in sorted(home.root.glob(f"{STAGE}*")):
+        if now - path.stat().st_mtime >= _SECONDS["d"]:
+            yield Waste("leftovers", path, None, "of an import that was broken off")
 
 
 def _of_cache(home: Home) -> Iterator[Waste]:

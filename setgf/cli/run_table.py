@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import sqlite3
 import time
@@ -15,6 +13,7 @@ from typing import Any, cast
 from db.run_list import MOMENTS, Execute, executor, list_rows
 from db.run_list import connect as connect_file
 from db.series_names import METRICS
+from setgf.runs.csv_lines import CsvLines
 
 DEFAULT_COLUMNS = (
     "id",
@@ -79,11 +78,9 @@ def read_rows(
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return rows as CSV, unrounded; tags separated by commas."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_plain(value) for value in row] for row in rows)
-    return text.getvalue().rstrip("\n")
+    csv = CsvLines()
+    lines = [csv.line(columns), *(csv.line(map(_plain, row)) for row in rows)]
+    return "".join(lines).removesuffix("\n")
 
 
 def as_table(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from setgf.cli import run_delete, run_diff, run_repro
+from setgf.cli import run_delete, run_diff, run_export, run_import, run_repro
 from setgf.cli.job_words import actor
 from setgf.cli.output import note as remark
 from setgf.cli.output import say, say_json
@@ -164,6 +164,8 @@ app.command("restore")(run_delete.restore_runs)
 app.command("delete")(run_delete.delete_runs)
 app.command("diff")(run_diff.diff_runs)
 app.command("repro")(run_repro.reproduce)
+app.command("export")(run_export.export_runs)
+app.command("import")(run_import.import_runs)
 
 
 def _change(run_id: str, changes: list[tuple[Callable[..., None], dict[str, Any]]]) -> Run:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import struct
@@ -15,6 +13,7 @@ from typing import Any, Protocol
 
 from setgf.errors import RunFolderError, StoppedError
 from setgf.runs.atomic import explain, sync_folder, write_atomically
+from setgf.runs.csv_lines import CsvLines
 from setgf.runs.folder import AttemptFolder
 from setgf.runs.journal import CHECK, HEAD, decode, read_lines, read_series
 
@@ -188,15 +187,13 @@ class FolderRecorder:
 
 def format_predictions(rows: Sequence[PredictionRow]) -> str:
     """Return predictions as CSV, full precision; a branch the model lacks is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(PREDICTION_COLUMNS)
+    csv = CsvLines()
+    lines = [csv.line(PREDICTION_COLUMNS)]
     for row in rows:
         scores = (row.label, row.fusion, row.text, row.audio, row.vision)
-        writer.writerow(
-            [row.sample_id, *("" if score is None else repr(score) for score in scores)]
-        )
-    return text.getvalue()
+        cells = ("" if score is None else repr(score) for score in scores)
+        lines.append(csv.line((row.sample_id, *cells)))
+    return "".join(lines)
 
 
 def _open_append(path: Path) -> int:

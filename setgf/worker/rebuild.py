@@ -15,6 +15,7 @@ from db.records import Attempt, FailureClass, JobState
 from setgf.errors import RunFolderError
 from setgf.home import Home
 from setgf.runs.folder import AttemptFolder, RunFolder, RunIdentity, list_runs
+from setgf.worker.imported import index_imported, is_imported
 from setgf.worker.ingest import Carrier
 from setgf.worker.logs import log_tail
 from setgf.worker.outcomes import Aim, Ending, judge, lost
@@ -43,6 +44,9 @@ def rebuild(home: Home, database: Database) -> tuple[int, tuple[str, ...]]:
 
 def index_run(database: Database, folder: RunFolder) -> None:
     """Store one run with all its attempts, as far as the database lacks them."""
+    if is_imported(folder):
+        index_imported(database, folder)
+        return
     identity = folder.identity()
     attempts = folder.attempts()
     with database.write() as connection:
