@@ -28,6 +28,7 @@ from db.engine import Database, open_database
 from db.errors import NotFoundError
 from db.events import list_events
 from db.filter_sql import order_by, where_clause
+from db.frames import to_pandas, to_polars
 from db.plain_sql import read_sql
 from db.predictions import list_predictions
 from db.records import (
@@ -56,6 +57,9 @@ _FEW = 5
 
 class Query:
     """Questions to a run database. Safe to share between threads."""
+
+    to_pandas = staticmethod(to_pandas)
+    to_polars = staticmethod(to_polars)
 
     def __init__(self, database: Database) -> None:
         self.database = database

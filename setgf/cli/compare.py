@@ -42,7 +42,10 @@ def compare(
         typer.Option(help="Rounded for reading, or unrounded data."),
     ] = "table",
 ) -> None:
-    """Compare models: mean and deviation over seeds, floors, and published results."""
+    """Compare models: mean and deviation over seeds, floors, and published results.
+
+    Example: setgf compare --data mosi --baseline text_only
+    """
     runs = _find_runs(dataset=dataset, data=data, group=group, where=where)
     comparisons = list(_compare(runs, dataset=dataset, baseline=baseline, with_published=published))
     names = metric or []

@@ -24,7 +24,10 @@ def metrics(
     ] = "prediction",
     label_column: Annotated[str, typer.Option(help="Column of the labels.")] = "label",
 ) -> None:
-    """Score predictions: accuracies, F1, MAE and correlation, unrounded in JSON."""
+    """Score predictions: accuracies, F1, MAE and correlation, unrounded in JSON.
+
+    Example: setgf metrics predictions.csv --dataset mosi --format json
+    """
     from setgf.analysis.prediction_file import read_predictions
     from setgf.metrics import score
 

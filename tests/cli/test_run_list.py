@@ -237,3 +237,23 @@ def _cpu_seconds(home):
     return (
         after.children_user - before.children_user + after.children_system - before.children_system
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            ("runs", name)
+            for name in ["list", "show", "tag", "note", "rename", "archive", "delete", "restore"]
+        ),
+        *(("runs", name) for name in ["diff", "repro", "export", "import"]),
+        ("gc",),
+        ("compare",),
+        ("metrics",),
+    ],
+)
+def test_every_help_has_an_example(words):
+    outcome = run_setgf(*words, "--help")
+
+    assert outcome.code == 0
+    assert f"Example: setgf {' '.join(words)}" in " ".join(outcome.out.split())
