@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, func, literal_column, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.digest import LEVELS, Digest
 from db.errors import NotFoundError
@@ -14,6 +15,8 @@ from db.rows import to_float
 from db.series_names import join_name, split_name
 from db.tables import attempts, points, pyramid, runs, series
 
+_BUCKETS_A_COLUMN = 8
+"""With fewer, columns of whole buckets would be much fewer than asked for."""
 _AT_ONCE = 500
 """Steps looked up by one statement."""
 
@@ -42,7 +45,7 @@ def read_points(
     Raises:
         NotFoundError: no such run, or it has no such series.
     """
-    row = _series_row(connection, run_id, name)
+    row = series_row(connection, run_id, name)
     if row.first_step is None:
         rows: Iterable[Sequence[Any]] = ()
     elif max_points is None or row.num_points <= max_points:
@@ -60,7 +63,12 @@ def read_points(
     )
 
 
-def _series_row(connection: Connection, run_id: str, name: str) -> Row[Any]:
+def series_row(connection: Connection, run_id: str, name: str) -> Row[Any]:
+    """Return the row of a series.
+
+    Raises:
+        NotFoundError: no such run, or it has no such series.
+    """
     split, branch, inner = split_name(name)
     row = connection.execute(
         select(*series.c).where(
@@ -97,36 +105,43 @@ def _envelope(
     width = -(-(row.last_step - first + 1) // columns)
     fitting = [level for level in LEVELS if 1 << level <= width]
     if fitting and not after_step:
-        ends = _from_pyramid(connection, row.id, fitting[-1], columns)
+        fine = [level for level in fitting if width >= _BUCKETS_A_COLUMN << level]
+        level = fine[-1] if fine else fitting[0]
+        ends = _from_pyramid(connection, row, level, columns)
     else:
         ends = _from_points(connection, row.id, first, width)
     return _points_at(connection, row.id, ends)
 
 
-def _from_pyramid(
-    connection: Connection, series_id: int, level: int, columns: int
-) -> Sequence[int]:
+def _from_pyramid(connection: Connection, row: Row[Any], level: int, columns: int) -> Sequence[int]:
     """Return the steps of the ends of each column; a column is a whole number of buckets."""
-    query = (
-        select(
-            pyramid.c.bucket,
-            pyramid.c.minimum,
-            pyramid.c.minimum_step,
-            pyramid.c.maximum,
-            pyramid.c.maximum_step,
+    first = row.first_step >> level
+    width = -(-((row.last_step >> level) - first + 1) // columns)
+    column = literal_column(f"(bucket - {int(first)}) / {int(width)}", Integer)
+    steps: set[int | None] = set()
+    for query in _ends_of_buckets(connection.dialect.name, column):
+        query = query.where(pyramid.c.series_id == row.id, pyramid.c.level == level)
+        steps.update(found[0] for found in connection.execute(query))
+    return sorted(step for step in steps if step is not None)
+
+
+def _ends_of_buckets(
+    dialect: str, column: ColumnElement[int]
+) -> Sequence[Select[*tuple[Any, ...]]]:
+    """Return the queries for the steps of the lowest and of the highest value of each column."""
+    low, high = pyramid.c.minimum, pyramid.c.maximum
+    if dialect == "sqlite":  # a column beside min or max is that of the row which has it
+        return (
+            select(pyramid.c.minimum_step, func.min(low)).group_by(column),
+            select(pyramid.c.maximum_step, func.max(high)).group_by(column),
         )
-        .where(pyramid.c.series_id == series_id, pyramid.c.level == level)
-        .order_by(pyramid.c.bucket)
+    first_of_each = distinct_on(column)
+    return (
+        select(pyramid.c.minimum_step).ext(first_of_each).order_by(column, low.asc().nulls_last()),
+        select(pyramid.c.maximum_step)
+        .ext(first_of_each)
+        .order_by(column, high.desc().nulls_last()),
     )
-    buckets = connection.execute(query).all()
-    first = buckets[0].bucket
-    width = -(-(buckets[-1].bucket - first + 1) // columns)
-    found: dict[int, Digest] = {}
-    for bucket, low, low_step, high, high_step in buckets:
-        found.setdefault((bucket - first) // width, Digest()).merge(
-            Digest(minimum=low, minimum_step=low_step, maximum=high, maximum_step=high_step)
-        )
-    return _ends(found)
 
 
 def _from_points(connection: Connection, series_id: int, first: int, width: int) -> Sequence[int]:

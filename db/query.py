@@ -23,6 +23,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, func, select
 
 from db import curves, jobs
+from db.arrays import PointArrays, read_arrays
 from db.checkpoints import list_checkpoints
 from db.engine import Database, open_database
 from db.errors import NotFoundError
@@ -150,6 +151,15 @@ class Query:
             return curves.read_points(
                 connection, run_id, series, max_points=max_points, after_step=after_step
             )
+
+    def arrays(self, run_id: str, series: str) -> PointArrays:
+        """Return all steps and values of one series of a run as numpy arrays, the fast way.
+
+        Raises:
+            NotFoundError: no such run, or it has no such series.
+        """
+        with self.database.read() as connection:
+            return read_arrays(connection, run_id, series)
 
     def predictions(self, run_id: str, split: str = "test") -> tuple[Prediction, ...]:
         """Return the predictions of a run on a split, in the order of the split."""

@@ -299,6 +299,56 @@ def test_every_column_of_a_thinned_curve_has_its_own_ends(database: Database) ->
         assert max(column, key=lambda step: values[step]) in shown
 
 
+@pytest.mark.parametrize("max_points", [20, 100, 256])
+def test_an_envelope_has_most_of_the_columns_asked_for_each_exact(
+    database: Database, max_points: int
+) -> None:
+    running_job(database)
+    chance = random.Random(1)
+    values = [chance.choice([chance.random(), math.nan]) for _ in range(33_000)]
+    store(database, points(values), 28)
+
+    shown = set(Query(database).points(RUN, "train.loss", max_points=max_points).steps)
+
+    num_columns = len(shown) // 2
+    assert max_points // 2 * 0.5 <= num_columns <= max_points // 2
+    finite = {step: value for step, value in enumerate(values, 1) if math.isfinite(value)}
+    width = -(-((33_000 >> 7) + 1) // (max_points // 2)) << 7
+    for begin in range(0, 33_001, width) if max_points == 256 else ():
+        column = [step for step in range(begin, begin + width) if step in finite]
+        assert min(column, key=finite.__getitem__) in shown
+        assert max(column, key=finite.__getitem__) in shown
+
+
+def test_arrays_hold_every_point_with_what_is_not_finite(database: Database) -> None:
+    running_job(database)
+    values = [1.5, math.nan, math.inf, -math.inf, -2.0]
+    store(database, points(values), 140)
+    resume(database, 4)
+    store(database, points([7.0], first=5), 28, attempt=2)
+
+    found = Query(database).arrays(RUN, "train.loss")
+
+    assert (found.steps.dtype, found.values.dtype) == ("int64", "float64")
+    assert found.steps.tolist() == [1, 2, 3, 4, 5]
+    assert repr(found.values.tolist()) == repr([*values[:4], 7.0])
+    with pytest.raises(NotFoundError, match="no series `los`"):
+        Query(database).arrays(RUN, "los")
+
+
+def test_arrays_are_in_order_of_step_whichever_attempt_came_last(database: Database) -> None:
+    running_job(database)
+    store(database, points([1.0] * 2), 56)
+    resume(database, 4)
+    store(database, points([5.0], first=5), 28, attempt=2)
+    store(database, points([3.0, 4.0], first=3), 112)
+
+    found = Query(database).arrays(RUN, "train.loss")
+
+    assert found.steps.tolist() == [1, 2, 3, 4, 5]
+    assert found.values.tolist() == [1.0, 1.0, 3.0, 4.0, 5.0]
+
+
 def test_a_short_curve_is_not_thinned(database: Database) -> None:
     running_job(database)
     store(database, points([1.0, math.nan]), 56)
