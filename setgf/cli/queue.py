@@ -74,7 +74,8 @@ def add(
     Everything is checked first: the feature store, the settings, the text encoder. A job whose
     experiment is queued or done already is left out, and said so.
 
-    Example: setgf queue add --data mosi --model setgf,text_only --seeds 1111-1115 --set max_epochs=20
+    Example: setgf queue add --data mosi --model setgf,text_only --seeds 1111-1115
+    --set max_epochs=20
     """
     from setgf.config import parse_assignments, parse_seeds
     from setgf.home import find_home
