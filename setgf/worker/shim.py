@@ -43,6 +43,7 @@ EXIT_FENCED = 76
 """Another attempt is current, or this one has ended already."""
 EXIT_NO_COMMAND = 127
 MARK_VARIABLE = "SETGF_ATTEMPT"
+"""Holds the whole path of the attempt's folder: a copied home has runs of the same ids."""
 _WAKE_SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
@@ -112,7 +113,7 @@ class Shim:
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         write_quietly("/proc/self/oom_score_adj", str(CHILD_OOM_SCORE))
-        os.environ[MARK_VARIABLE] = f"{os.path.basename(self.run)}/{self.attempt}"
+        os.environ[MARK_VARIABLE] = f"{os.path.realpath(self.run)}/a{self.attempt}"
         os.execvp(self.command[0], self.command)
 
     def write_proc(self, child: int) -> None:

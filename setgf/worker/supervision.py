@@ -176,7 +176,7 @@ def has_shim(attempt: AttemptFolder) -> bool:
 
 def marked_processes(attempt: AttemptFolder) -> Iterator[tuple[int, int]]:
     """Yield pid and start time of every process that the attempt's child started."""
-    mark = f"{MARK_VARIABLE}={attempt.run.id}/{attempt.number}".encode()
+    mark = f"{MARK_VARIABLE}={attempt.path.resolve()}".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue

@@ -229,3 +229,17 @@ def test_a_process_of_another_start_time_is_never_killed(tmp_path: Path) -> None
     assert process.poll() is None
     end_attempt(attempt)
     process.wait(20)
+
+
+def test_ending_a_run_leaves_the_same_run_of_a_copied_home_alone(tmp_path: Path) -> None:
+    here, copied = begin(tmp_path / "here"), begin(tmp_path / "copied")
+    assert here.run.id == copied.run.id
+    process = start_shim(copied, SLEEP)
+    wait_until(lambda: is_ready(copied))
+
+    assert list(marked_processes(here)) == []
+    end_attempt(here)
+
+    assert liveness(copied) is Liveness.ALIVE
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
