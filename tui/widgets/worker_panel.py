@@ -15,6 +15,8 @@ from tui.plotting.spark import meter
 from tui.widgets.styles import is_dark, role_style
 
 BAR_WIDTH = 12
+FIXED_WIDTH = 28
+"""What stands around a device's bar: its name, percent and memory."""
 STATES = {"alive": ("●", Role.LIVE), "stale": ("?", Role.BAD), "stopped": ("○", Role.DIM)}
 BUSY, HOT = 60.0, 92.0
 
@@ -95,7 +97,9 @@ def _devices(
             role = Role.WARN
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"   {device.name:<7}", role_style(Role.DIM, dark=dark))
-        line.append(meter(share, BAR_WIDTH), role_style(role, dark=dark))
+        # The bar gives way first: numbers must not be cut.
+        bar = max(min(BAR_WIDTH, width - FIXED_WIDTH), 4)
+        line.append(meter(share, bar), role_style(role, dark=dark))
         line.append(f" {device.utilisation:3.0f}%", role_style(Role.DIM, dark=dark))
         if device.memory_mib:
             used, whole = device.memory_used_mib / 1024, device.memory_mib / 1024
