@@ -77,7 +77,7 @@ def run(number: int, **changes: Any) -> Run:
         "parameters": 22_900_000,
         "host": "node-1",
         "device": "cpu",
-        "folder": f"/home/ada/setgf/runs/run{number:05d}",
+        "folder": f"/data/ada/setgf/runs/run{number:05d}",
         "created_at": NOW - 7200 - 60 * number,
         "started_at": NOW - 7000 - 60 * number,
         "finished_at": NOW - 6400 - 60 * number,
@@ -223,7 +223,7 @@ class FakeGateway:
     workers: list[Worker] = field(default_factory=list)
     stores: list[StoreFacts] = field(default_factory=list)
     log: LogText = field(default_factory=lambda: LogText(path="", lines=()))
-    place: str = "/home/ada/setgf/setgf.db"
+    place: str = "/data/ada/setgf/setgf.db"
     read_only: bool = False
     problem: GatewayError | None = None
     """Raised by every call while it is set."""
@@ -522,5 +522,5 @@ def normal_gateway() -> FakeGateway:
         jobs=jobs,
         workers=[worker()],
         stores=[store("mosi"), store("sims", dataset="sims")],
-        log=LogText(path="/home/ada/setgf/runs/run00000/a1/log.txt", lines=lines),
+        log=LogText(path="/data/ada/setgf/runs/run00000/a1/log.txt", lines=lines),
     )

@@ -17,7 +17,7 @@ from tui.screenshot import screen_text, settle
 SCREENS = ("runs", "queue", "run", "compare", "data")
 SIZES = ((80, 24), (160, 45))
 BROKEN = GatewayError(
-    "`/home/ada/setgf/setgf.db` is not a run database, or is damaged. Make it anew from the run "
+    "`/data/ada/setgf/setgf.db` is not a run database, or is damaged. Make it anew from the run "
     "folders with `setgf db rebuild`."
 )
 
@@ -77,7 +77,7 @@ async def test_no_line_is_wider_than_the_terminal(screen: str, size: tuple[int, 
 
 
 async def test_a_missing_database_is_no_error_and_is_found_later() -> None:
-    missing = MissingError("No run database at `/home/ada/setgf/setgf.db`.")
+    missing = MissingError("No run database at `/data/ada/setgf/setgf.db`.")
     gateway = normal_gateway()
     gateway.problem = missing
     async with driven(gateway, size=(100, 30)) as driver:
