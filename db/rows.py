@@ -115,6 +115,14 @@ _JOB_PLAIN = [
     "worker_id",
     "lease_until",
     "error",
+    "memory_mib",
+    "is_alone",
+    "time_limit",
+    "aim",
+    "frozen_at",
+    "running_seconds",
+    "cleared_at",
+    "owner",
 ]
 
 
@@ -148,6 +156,9 @@ _ATTEMPT_PLAIN = [
     "events_offset",
     "engine",
     "engine_ref",
+    "peak_memory_mib",
+    "peak_gpu_mib",
+    "frozen_seconds",
 ]
 
 

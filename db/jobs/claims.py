@@ -69,6 +69,7 @@ def claim(
     lease_seconds: float,
     now: float,
     boot_time: float | None = None,
+    share: float = 1.0,
 ) -> Claim | None:
     """Take a ready job with its devices; None when another worker was first or a device is taken.
 
@@ -78,10 +79,11 @@ def claim(
         worker_id: who takes it.
         host: its machine.
         boot_id: of that machine.
-        devices: names the child gets; each can be held once.
+        devices: names the child gets.
         lease_seconds: how long the job stays ours without a renewal.
         now: seconds since the epoch.
         boot_time: seconds since boot (CLOCK_BOOTTIME), so that a changed clock ends no lease.
+        share: part of each device to hold, 1 for the whole.
     """
     with connection.begin_nested() as savepoint:
         row = connection.execute(
@@ -102,6 +104,7 @@ def claim(
             job_id=job_id,
             attempt=number,
             now=now,
+            share=share,
         ):
             savepoint.rollback()
             return None

@@ -1,14 +1,15 @@
-"""Writer of `device_leases`: its unique key is what keeps two jobs off one device."""
+"""Writer of `device_leases`: what is given out of a device never passes the whole of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from db import upsert
 from db.tables import device_leases
 
+_ROUNDING = 1e-6
+"""Three thirds of a device are the whole."""
 _SLOT_PREFIX = "cpu"
 """A CPU slot belongs to one worker; every other device is the host's."""
 
@@ -22,25 +23,34 @@ def take_devices(
     job_id: int,
     attempt: int,
     now: float,
+    share: float = 1.0,
 ) -> bool:
-    """Take all the devices for an attempt; False when another job has one of them (take none then:
-    the caller rolls back)."""
+    """Take `share` of each of the devices for an attempt; False when one has not so much left.
+
+    Then the caller rolls back what was taken. Parts are added up inside the write transaction,
+    which SQLite gives to one process at a time; on PostgreSQL a lock on the device does the same.
+    """
     for device in sorted(devices):  # in one order: two workers can't wait for each other
-        taken = connection.execute(
-            upsert.insert(connection, device_leases)
-            .values(
-                scope=_scope(device, host, worker_id),
+        scope = _scope(device, host, worker_id)
+        if connection.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:device, 0))")
+            connection.execute(lock, {"device": f"{scope} {device}"})
+        given = select(func.coalesce(func.sum(device_leases.c.share), 0.0)).where(
+            device_leases.c.scope == scope, device_leases.c.device == device
+        )
+        if connection.execute(given).scalar_one() + share > 1.0 + _ROUNDING:
+            return False
+        connection.execute(
+            insert(device_leases).values(
+                scope=scope,
                 device=device,
                 worker_id=worker_id,
                 job_id=job_id,
+                share=share,
                 attempt=attempt,
                 taken_at=now,
             )
-            .on_conflict_do_nothing()
-            .returning(device_leases.c.device)
         )
-        if taken.first() is None:
-            return False
     return True
 
 
@@ -62,7 +72,11 @@ def hand_over(connection: Connection, job_id: int, *, host: str, worker_id: str)
         is_free = connection.execute(taken).first() is None
         connection.execute(
             update(device_leases)
-            .where(device_leases.c.scope == scope, device_leases.c.device == device)
+            .where(
+                device_leases.c.scope == scope,
+                device_leases.c.device == device,
+                device_leases.c.job_id == job_id,
+            )
             .values(worker_id=worker_id, scope=wanted if is_free else scope)
         )
 

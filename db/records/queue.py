@@ -28,7 +28,13 @@ class NewJob:
     seed: int
     max_epochs: int
     gpus: float = 0.0
-    """GPUs needed; 0 runs on a CPU slot."""
+    """GPUs needed; 0 runs on a CPU slot, below 1 is a part of one."""
+    memory_mib: int | None = None
+    """Memory needed: of the GPU, or of the machine for a job without one; None: as measured."""
+    time_limit: float | None = None
+    """Seconds it may run, all attempts together."""
+    owner: str = ""
+    """Login name of who adds it."""
     priority: int = 0
     """Higher starts first."""
     max_attempts: int = 3
@@ -69,6 +75,7 @@ class Job:
     model: str
     seed: int
     gpus: float
+    """GPUs it holds while it runs; 0 for a CPU slot, below 1 for a part of one."""
     max_epochs: int
     tags: tuple[str, ...]
     command: tuple[str, ...]
@@ -81,6 +88,22 @@ class Job:
     """Error of the newest attempt."""
     epoch: int = 0
     """Epochs its run has finished."""
+    memory_mib: int | None = None
+    """Memory asked for: of the GPU, or of the machine for a job without one."""
+    is_alone: bool = False
+    """It ran out of memory beside others: it gets whole devices."""
+    time_limit: float | None = None
+    """Seconds it may run, all attempts together."""
+    aim: str | None = None
+    """What a stopping job is to become."""
+    frozen_at: float | None = None
+    """Since when its processes are stopped where they are."""
+    running_seconds: float = 0.0
+    """Time its ended attempts have run."""
+    cleared_at: float | None = None
+    """When a user took it off the list."""
+    owner: str = ""
+    """Login name of who added it; empty for jobs of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +140,12 @@ class Attempt:
     """What started it."""
     engine_ref: str | None = None
     """What the engine calls it; None on this machine."""
+    peak_memory_mib: int | None = None
+    """Most memory of the machine its processes held; None when it was not measured."""
+    peak_gpu_mib: int | None = None
+    """Most memory of one GPU its processes held."""
+    frozen_seconds: float = 0.0
+    """Time it was frozen; not counted as running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +183,10 @@ class Group:
     kind: str
     """`seeds`, `grid` or `jobs`."""
     created_at: float
+    parallelism: int | None = None
+    """Jobs of it that may run at once; None for no limit."""
+    paused_at: float | None = None
+    """Since when none of its waiting jobs may start."""
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     """Jobs by state."""
 

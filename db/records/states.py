@@ -38,6 +38,9 @@ class FailureClass(StrEnum):
     DATA = "data"
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out_of_memory"
+    HOST_OUT_OF_MEMORY = "host_out_of_memory"
+    TIME_LIMIT = "time_limit"
+    HUNG = "hung"
     DISK_FULL = "disk_full"
     KILLED = "killed"
     LOST = "lost"
@@ -47,4 +50,8 @@ class Verb(StrEnum):
     """What a command asks of a worker."""
 
     CANCEL = "cancel"
+    PAUSE = "pause"
+    REQUEUE = "requeue"
+    FREEZE = "freeze"
+    THAW = "thaw"
     STOP_WORKER = "stop_worker"

@@ -5,10 +5,19 @@ from db.tables.events import events
 from db.tables.files import artifacts, checkpoints
 from db.tables.metrics import points, predictions, pyramid, series
 from db.tables.presence import device_leases, devices, samples, workers
-from db.tables.queue import attempts, commands, groups, job_dependencies, jobs
+from db.tables.queue import (
+    actions,
+    attempts,
+    commands,
+    groups,
+    job_dependencies,
+    jobs,
+    memory_peaks,
+)
 from db.tables.runs import final_metrics, runs, settings, tags
 
 __all__ = [
+    "actions",
     "artifacts",
     "attempts",
     "checkpoints",
@@ -20,6 +29,7 @@ __all__ = [
     "groups",
     "job_dependencies",
     "jobs",
+    "memory_peaks",
     "metadata",
     "points",
     "predictions",

@@ -34,13 +34,15 @@ class DeviceColumns(TypedColumns):
 
 
 class DeviceLeaseColumns(TypedColumns):
-    """A device given to an attempt: the primary key is what keeps two jobs off one device."""
+    """A device, or a part of one, given to an attempt; the parts given out never pass the whole."""
 
     scope = Column(String, primary_key=True)
     """Who can't have the device twice: the host for a GPU, the worker for a CPU slot."""
     device = Column(String, primary_key=True)
     worker_id: Named[str]
-    job_id: Named[int] = Column(Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False)
+    job_id = Column(Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    share: Named[float] = Column(server_default="1", nullable=False)
+    """Part of the device, 1 for the whole."""
     attempt: Named[int]
     taken_at: Named[float]
 

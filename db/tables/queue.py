@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     TypedColumns,
+    false,
     text,
 )
 
@@ -32,6 +33,10 @@ class GroupColumns(TypedColumns):
     name: Named[str]
     kind: Named[str]
     created_at: Named[float]
+    parallelism: Named[int | None]
+    """Jobs of the group that may be live at once; null for no limit."""
+    paused_at: Named[float | None]
+    """Since when none of its waiting jobs may start."""
 
 
 class JobColumns(TypedColumns):
@@ -59,6 +64,13 @@ class JobColumns(TypedColumns):
     model: Named[str]
     seed: Named[int] = Column(WIDE, nullable=False)
     gpus: Named[float]
+    """GPUs to hold: 0 for a CPU slot, a part of one below 1."""
+    memory_mib: Named[int | None]
+    """Memory asked for: of the GPU, or of the machine for a job without one."""
+    is_alone: Named[bool] = Column(server_default=false(), nullable=False)
+    """It ran out of memory beside others: the next attempt gets whole devices."""
+    time_limit: Named[float | None]
+    """Seconds of running, all attempts together."""
     max_epochs: Named[int]
     command: Named[list[str]] = Column(JSON[list[str]](), nullable=False)
     created_at: Named[float]
@@ -71,6 +83,16 @@ class JobColumns(TypedColumns):
     lease_boot_until: Named[float | None]
     """Seconds of that boot (CLOCK_BOOTTIME): a clock set forward can't end a lease."""
     error: Named[str | None]
+    aim: Named[str | None]
+    """What a stopping job is to become: `cancelled`, `paused`, `queued` or `failed`."""
+    frozen_at: Named[float | None]
+    """Since when its processes are stopped where they are (SIGSTOP)."""
+    running_seconds: Named[float] = Column(server_default="0", nullable=False)
+    """Time its ended attempts have run, time frozen left out."""
+    cleared_at: Named[float | None]
+    """When a user took the finished job off the list."""
+    owner: Named[str] = Column(server_default="", nullable=False)
+    """Login name of who added it."""
 
 
 class JobDependencyColumns(TypedColumns):
@@ -109,6 +131,34 @@ class AttemptColumns(TypedColumns):
     engine: Named[str] = Column(server_default="local", nullable=False)
     engine_ref: Named[str | None]
     """What the engine calls it: a Slurm job number."""
+    peak_memory_mib: Named[int | None]
+    """Most memory of the machine its processes held."""
+    peak_gpu_mib: Named[int | None]
+    """Most memory of one GPU its processes held."""
+    frozen_seconds: Named[float] = Column(server_default="0", nullable=False)
+
+
+class MemoryPeakColumns(TypedColumns):
+    """The most memory that earlier attempts of the same kind of work held."""
+
+    key = Column(String, primary_key=True)
+    """Kind of device, model, data, batch size and what else decides: see `setgf.worker.memory`."""
+    mib: Named[int]
+    attempts: Named[int]
+    """Attempts it was measured in."""
+    measured_at: Named[float]
+
+
+class ActionColumns(TypedColumns):
+    """What a user did to jobs, with their values before it: `setgf queue undo` brings them back."""
+
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    at: Named[float]
+    actor: Named[str]
+    what: Named[str]
+    changes: Named[list[dict[str, Any]]] = Column(JSON[list[dict[str, Any]]](), nullable=False)
+    """One a job: `{"job_id": 3, "before": {column: value}, "after": {column: value}}`."""
+    undone_at: Named[float | None]
 
 
 class CommandColumns(TypedColumns):
@@ -146,6 +196,8 @@ attempts = Table(
 commands = Table(
     "commands", metadata, CommandColumns, one_of("verb", Verb), sqlite_autoincrement=True
 )
+memory_peaks = Table("memory_peaks", metadata, MemoryPeakColumns, sqlite_with_rowid=False)
+actions = Table("actions", metadata, ActionColumns, sqlite_autoincrement=True)
 
 # The claim and the search for dead attempts must not slow down with the history.
 _QUEUED = text("state = 'queued'")
