@@ -70,6 +70,7 @@ class FolderRecorder:
         self._epoch = 0
         self._asked_to_stop = False
         self._next_poll = 0.0
+        self._points_path = attempt.points  # made once: `log` is called at every step
         try:
             attempt.checkpoints.mkdir(parents=True, exist_ok=True)
             self._points = _open_append(attempt.points)
@@ -112,7 +113,7 @@ class FolderRecorder:
                 ) from error
             parts.append(head)
             parts.append(check(crc32(head)))
-        _append(self._points, b"".join(parts), self.attempt.points)
+        _append(self._points, b"".join(parts), self._points_path)
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append that something happened, with plain JSON data.
