@@ -8,6 +8,7 @@ import struct
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from setgf.errors import RunFolderError, StoppedError
 from setgf.runs.atomic import explain, sync_folder, write_atomically
 from setgf.runs.csv_lines import CsvLines
 from setgf.runs.folder import AttemptFolder
-from setgf.runs.journal import CHECK, HEAD, decode, read_lines, read_series
+from setgf.runs.journal import CHECK, HEAD, RECORD_SIZE, decode, read_lines, read_series
 
 PREDICTION_COLUMNS = ("sample_id", "label", "prediction", "text", "audio", "vision")
 STOP_POLL_SECONDS = 0.05
@@ -232,13 +233,17 @@ def _finish_write(handle: int, data: bytes, written: int) -> None:
 
 def _repair(attempt: AttemptFolder, points: int, series: int, events: int) -> dict[str, int]:
     """Cut torn tails off, so that what is appended can be read; return series ids by name."""
-    if size := os.fstat(points).st_size:
-        sound = decode(attempt.points.read_bytes()).size
-        if sound < size:
-            os.ftruncate(points, sound)
     for path, handle in ((attempt.series, series), (attempt.events, events)):
         if size := os.fstat(handle).st_size:
             _, whole = read_lines(path.read_bytes())
             if whole < size:
                 os.ftruncate(handle, whole)
-    return {name: number for number, name in read_series(attempt.series).items()}
+    names = read_series(attempt.series)
+    if size := os.fstat(points).st_size:
+        records = decode(attempt.points.read_bytes()).records
+        # A series whose name was lost: its number is given anew, so its points must go.
+        known = takewhile(lambda record: record.series in names, records)
+        sound = RECORD_SIZE * sum(1 for _ in known)
+        if sound < size:
+            os.ftruncate(points, sound)
+    return {name: number for number, name in names.items()}
