@@ -20,5 +20,5 @@ else
     step setgf watch --until-idle
 fi
 
-step setgf compare --data demo --no-published
+step setgf compare --data demo
 printf '\nLook again:  SETGF_HOME=%s setgf tui\n' "$SETGF_HOME"

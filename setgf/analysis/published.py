@@ -12,6 +12,14 @@ from typing import Any
 from setgf.metrics.names import metric_names
 from setgf.terms import Dataset
 
+TEST_SIZES: Mapping[Dataset, int] = {
+    Dataset.MOSI: 686,
+    Dataset.MOSEI: 4659,
+    Dataset.SIMS: 457,
+    Dataset.SIMSV2: 1034,
+}
+"""Test samples of the official splits, which published results are of (MMSA's feature files)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRow:
@@ -35,6 +43,11 @@ def published(dataset: Dataset) -> tuple[PublishedRow, ...]:
     """Return the published results on a data set, lowest MAE first within a league."""
     rows = (_read_row(plain) for plain in _load() if plain["dataset"] == dataset)
     return tuple(sorted(rows, key=_order))
+
+
+def is_comparable(dataset: Dataset, test_size: int) -> bool:
+    """Return True for a store whose test split is as large as the one of published results."""
+    return test_size == TEST_SIZES[dataset]
 
 
 @cache

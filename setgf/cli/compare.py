@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from setgf.cli.output import make_console, note, say, say_json
-from setgf.terms import Dataset
+from setgf.terms import Dataset, Split
 
 if TYPE_CHECKING:
     from db.records import Run
     from setgf.analysis.comparison import Comparison
-    from setgf.analysis.floors import FloorRow
+    from setgf.analysis.published import PublishedRow
+    from setgf.data.store import FeatureStore
 
 NOTHING_YET = (
     "No run{which} has finished yet. Queue some with `setgf queue add --data NAME --model setgf "
@@ -36,7 +37,12 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option(help="Model the others' MAE is tested against.")
     ] = None,
-    published: Annotated[bool, typer.Option(help="Show published results too.")] = True,
+    published: Annotated[
+        bool | None,
+        typer.Option(
+            help="Published results, too; by default where a store has the official test split."
+        ),
+    ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         Literal["table", "json", "csv", "markdown"],
         typer.Option(help="Rounded for reading, or unrounded data."),
@@ -47,7 +53,7 @@ def compare(
     Example: setgf compare --data mosi --baseline text_only
     """
     runs = _find_runs(dataset=dataset, data=data, group=group, where=where)
-    comparisons = list(_compare(runs, dataset=dataset, baseline=baseline, with_published=published))
+    comparisons = list(_compare(runs, dataset=dataset, baseline=baseline, published=published))
     names = metric or []
     _check_metrics(names, comparisons)
     if format == "json":
@@ -76,30 +82,48 @@ def _find_runs(
 
 
 def _compare(
-    runs: Sequence[Run], *, dataset: Dataset | None, baseline: str | None, with_published: bool
+    runs: Sequence[Run], *, dataset: Dataset | None, baseline: str | None, published: bool | None
 ) -> Iterator[Comparison]:
     """Yield one comparison a data set that has runs, or that was asked for."""
     from setgf.analysis.comparison import Comparison, differences_to
+    from setgf.analysis.floors import floors
     from setgf.analysis.leaderboard import leaderboard
-    from setgf.analysis.published import published
 
     for each in Dataset:
         rows = leaderboard(runs, dataset=each)
         if not rows and each is not dataset:
             continue
+        stores = tuple(_open_stores({row.data_name for row in rows}, each))
         yield Comparison(
             dataset=each,
             rows=rows,
-            floors=tuple(_floors({row.data_name for row in rows}, each)),
-            published=published(each) if with_published else (),
+            floors=tuple(floor for store in stores for floor in floors(store)),
+            published=_published(each, stores, asked=published),
             differences=differences_to(rows, baseline) if baseline else {},
             baseline=baseline,
         )
 
 
-def _floors(names: set[str], dataset: Dataset) -> Iterator[FloorRow]:
-    """Yield the floors of every store that is still there; without it there is no floor to show."""
-    from setgf.analysis.floors import floors
+def _published(
+    dataset: Dataset, stores: Sequence[FeatureStore], *, asked: bool | None
+) -> tuple[PublishedRow, ...]:
+    """Return published results where they may stand beside ours, or were asked for."""
+    from setgf.analysis.published import TEST_SIZES, is_comparable
+    from setgf.analysis.published import published as published_results
+
+    sizes = {store.name: store.manifest.sizes[Split.TEST] for store in stores}
+    if asked is None and sizes and not any(is_comparable(dataset, n) for n in sizes.values()):
+        ours = ", ".join(f"`{name}` has {size:,}" for name, size in sizes.items())
+        note(
+            f"Published results on {dataset} are left out: they are of {TEST_SIZES[dataset]:,} "
+            f"test samples, but {ours}. `--published` shows them."
+        )
+        return ()
+    return published_results(dataset) if asked is not False else ()
+
+
+def _open_stores(names: set[str], dataset: Dataset) -> Iterator[FeatureStore]:
+    """Yield every store that is still there; without it there is no floor to show."""
     from setgf.data.store import open_store
     from setgf.errors import DataError
     from setgf.home import find_home
@@ -108,7 +132,7 @@ def _floors(names: set[str], dataset: Dataset) -> Iterator[FloorRow]:
         try:
             store = open_store(find_home(), name)
             if store.manifest.dataset == dataset:
-                yield from floors(store)
+                yield store
         except DataError as error:
             note(f"No floors for `{name}`: {error}")
 

@@ -53,6 +53,15 @@ def test_the_table_has_mean_and_deviation_by_mae_beside_published_rows(seeds):
     assert "mean ± standard deviation over seeds" in out
 
 
+def test_published_rows_are_left_out_beside_a_smaller_test_split_unless_asked_for(seeds):
+    synthesise(find_home(), "mosi400", Dataset.MOSI, num_samples=24)
+
+    outcome = run_setgf("compare")
+    assert "published" not in outcome.out
+    assert "they are of 686 test samples, but `mosi400` has" in outcome.err
+    assert "published:" in run_setgf("compare", "--published").out
+
+
 def test_published_rows_can_be_left_out(seeds):
     outcome = run_setgf("compare", "--no-published", "--format", "json")
 
