@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from db.digest import LEVELS, Digest
 from db.errors import NotFoundError
 from db.records import Points
-from db.rows import to_float
+from db.rows import to_float, to_seconds
 from db.series_names import join_name, split_name
 from db.tables import attempts, points, pyramid, runs, series
 
@@ -59,7 +59,7 @@ def read_points(
         steps=steps,
         epochs=epochs,
         values=tuple(map(to_float, values)),
-        times=times,
+        times=tuple(map(to_seconds, times)),
     )
 
 
@@ -87,8 +87,8 @@ def series_row(connection: Connection, run_id: str, name: str) -> Row[Any]:
     raise NotFoundError(f"Run `{run_id}` has no series `{name}`; it has {listed}.")
 
 
-def _whole(series_id: int, after_step: int) -> Select[int, int, float | None, float]:
-    query = select(points.c.step, points.c.epoch, points.c.value, points.c.time).where(
+def _whole(series_id: int, after_step: int) -> Select[int, int, float | None, int]:
+    query = select(points.c.step, points.c.epoch, points.c.value, points.c.time_ms).where(
         points.c.series_id == series_id
     )
     if after_step:

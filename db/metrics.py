@@ -13,7 +13,7 @@ from db import postgres, upsert
 from db.digest import LEVELS, Digest, digest
 from db.jobs.attempts import change_attempt, get_attempt, resume_limit
 from db.records import Point
-from db.rows import from_float, to_float
+from db.rows import from_float, to_float, to_milliseconds, to_seconds
 from db.series_names import split_name
 from db.tables import points as points_table
 from db.tables import pyramid, series
@@ -81,11 +81,14 @@ def supersede(connection: Connection, run_id: str, attempt: int, resume_step: in
     return dropped
 
 
+_PointRow = tuple[int, int, int, int, float | None, int]
+
+
 class _Batch:
     """Rows to store, of all series together: three statements, however many series there are."""
 
     def __init__(self) -> None:
-        self.points: list[tuple[int, int, int, int, float | None, float]] = []
+        self.points: list[_PointRow] = []
         self._pyramid: list[dict[str, Any]] = []
         self._summaries: list[dict[str, Any]] = []
 
@@ -95,8 +98,8 @@ class _Batch:
             return
         series_id = row.id
         self.points += [
-            (series_id, attempt, point.step, point.epoch, from_float(point.value), point.time)
-            for point in new
+            (series_id, attempt, p.step, p.epoch, from_float(p.value), to_milliseconds(p.time))
+            for p in new
         ]
         digests = digest((point.step, point.value) for point in new)
         self._pyramid += _pyramid_rows(series_id, digests)
@@ -114,21 +117,20 @@ class _Batch:
             connection.execute(_UPDATE_SUMMARY, self._summaries)
 
 
-_POINT_TYPES = ("int4", "int4", "int4", "int4", "float8", "float8")
+POINT_TYPES = ("int4", "int4", "int4", "int4", "float8", "int8")
+"""PostgreSQL's types of the columns of `points`."""
 
 
-def _insert_points(
-    connection: Connection, rows: list[tuple[int, int, int, int, float | None, float]]
-) -> None:
+def _insert_points(connection: Connection, rows: list[_PointRow]) -> None:
     """Insert points past SQLAlchemy, which spends more on a row than the database does."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(
-            "INSERT INTO points (series_id, attempt, step, epoch, value, time) "
+            "INSERT INTO points (series_id, attempt, step, epoch, value, time_ms) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
         return
-    postgres.copy_rows(connection, "points", points_table.c.keys(), _POINT_TYPES, rows)
+    postgres.copy_rows(connection, "points", points_table.c.keys(), POINT_TYPES, rows)
 
 
 def _open_series(
@@ -194,7 +196,7 @@ def _summary(row: Row[Any], whole: Digest, new: Sequence[Point]) -> dict[str, An
         "last": from_float(last.value) if is_later else row.last,
         "last_step": last.step if is_later else row.last_step,
         "last_epoch": last.epoch if is_later else row.last_epoch,
-        "last_time": last.time if is_later else row.last_time,
+        "last_time": to_seconds(to_milliseconds(last.time)) if is_later else row.last_time,
         **_columns(whole),
     }
 
@@ -309,7 +311,7 @@ def _remake_summary(connection: Connection, series_id: int) -> None:
             "last": last.value if last else None,
             "last_step": last.step if last else None,
             "last_epoch": last.epoch if last else None,
-            "last_time": last.time if last else None,
+            "last_time": to_seconds(last.time_ms) if last else None,
             **_columns(whole),
         },
     )

@@ -11,6 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 from db.records import Attempt, Command, Event, FailureClass, Job, JobState, Verb
 from db.tables import attempts, events, groups, jobs, runs, tags
 
+_LAST_SECOND = 1e15
+"""Its milliseconds still fit 64 bits."""
+
 
 def to_float(value: float | None) -> float:
     """Return a stored number; null is NaN."""
@@ -20,6 +23,20 @@ def to_float(value: float | None) -> float:
 def from_float(value: float | None) -> float | None:
     """Return a number as it is stored; NaN is null on every database."""
     return None if value is None or math.isnan(value) else value
+
+
+def to_milliseconds(seconds: float) -> int:
+    """Return a moment as points keep it; one that no clock can have shown is the epoch.
+
+    >>> to_milliseconds(1.0014), to_milliseconds(float("nan")), to_milliseconds(1e300)
+    (1001, 0, 0)
+    """
+    return round(seconds * 1000) if abs(seconds) < _LAST_SECOND else 0
+
+
+def to_seconds(milliseconds: int) -> float:
+    """Return a stored moment in seconds since the epoch."""
+    return milliseconds / 1000
 
 
 def tags_of(

@@ -13,10 +13,10 @@ from db import postgres
 from db.backup import copy_file
 from db.engine import Database, open_database
 from db.errors import DatabaseError
+from db.metrics import POINT_TYPES
 from db.tables import metadata, points
 
 _AT_ONCE = 5000
-_POINT_TYPES = ("int4", "int4", "int4", "int4", "float8", "float8")
 
 
 def backup(database: Database, target: Path) -> int:
@@ -71,7 +71,7 @@ def _copy_all(source: Connection, target: Connection) -> None:
 def _insert(connection: Connection, table: Table, rows: list[tuple[object, ...]]) -> None:
     names = table.c.keys()
     if table is points and connection.dialect.name != "sqlite":
-        postgres.copy_rows(connection, table.name, names, _POINT_TYPES, rows)
+        postgres.copy_rows(connection, table.name, names, POINT_TYPES, rows)
         return
     connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
 

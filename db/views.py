@@ -85,5 +85,5 @@ FROM jobs LEFT JOIN groups ON groups.id = jobs.group_id LEFT JOIN runs ON runs.i
 
 _POINT = """
 SELECT series.run_id, series.split, series.branch, series.name, points.attempt, points.step,
-  points.epoch, points.value, points.time
+  points.epoch, points.value, CAST(points.time_ms AS DOUBLE PRECISION) / 1000 AS time
 FROM points JOIN series ON series.id = points.series_id"""

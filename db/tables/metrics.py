@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Integer, Named, String, Table, TypedColumns
 from sqlalchemy import UniqueConstraint as Unique
 
-from db.tables.base import metadata
+from db.tables.base import WIDE, metadata
 
 
 class SeriesColumns(TypedColumns):
@@ -31,14 +31,15 @@ class SeriesColumns(TypedColumns):
 
 
 class PointColumns(TypedColumns):
-    """One logged value; about 30 bytes. Null is NaN."""
+    """One logged value; about 31 bytes in an SQLite file, pyramid included. Null is NaN."""
 
     series_id = Column(Integer, ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
     attempt = Column(Integer, primary_key=True, autoincrement=False)
     step = Column(Integer, primary_key=True, autoincrement=False)
     epoch: Named[int]
     value: Named[float | None]
-    time: Named[float]
+    time_ms: Named[int] = Column(WIDE, nullable=False)
+    """Milliseconds since the epoch, whole: two bytes less than a float in an SQLite file."""
 
 
 class PyramidColumns(TypedColumns):

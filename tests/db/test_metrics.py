@@ -105,6 +105,21 @@ def test_points_come_back_in_order_with_their_epochs_and_times(database: Databas
     assert [repr(value) for value in curve.values] == ["0.5", "nan", "inf", "-1.0"]
 
 
+def test_times_are_kept_to_the_millisecond(database: Database) -> None:
+    run_id = running_job(database).run_id
+    times = (NOW + 0.0014, NOW + 1.9996, math.nan)
+    new = [
+        Point(series="train.loss", step=step, epoch=1, value=1.0, time=at)
+        for step, at in enumerate(times, start=1)
+    ]
+    with database.write() as connection:
+        ingest(connection, run_id, 1, new, points_offset=84)
+
+    query = Query(database)
+    assert query.points(run_id, "train.loss").times == (NOW + 0.001, NOW + 2.0, 0.0)
+    assert query.sql("SELECT time FROM point ORDER BY step")[1][0] == (NOW + 0.001,)
+
+
 def test_the_summary_counts_what_is_not_finite_apart(database: Database) -> None:
     running_job(database)
     store(database, points([0.5, math.nan, -math.inf, -1.0]), 112)

@@ -58,6 +58,8 @@ def test_an_old_file_is_upgraded_with_all_that_is_in_it(old: Path) -> None:
     curve = query.points("run00001", "train.loss")
     assert (curve.steps, curve.values[:2]) == ((1, 2, 3), (3.0, 1.0))
     assert math.isnan(curve.values[2])
+    assert curve.times == (NOW + 1, NOW + 2, NOW + 3)
+    assert query.sql("SELECT max(time) FROM point")[1] == ((NOW + 3,),)
     assert query.predictions("run00001")[0].sample_id == "a$_$0"
     assert query.checkpoints("run00002")[0].step == 40
     assert [job.group_name for job in query.jobs()] == [None, None, "sweep"]
