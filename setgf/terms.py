@@ -46,3 +46,26 @@ class Dataset(StrEnum):
 
 MODALITIES = tuple(Modality)
 BRANCHES = tuple(Branch)
+
+_NAMES_ZERO_IS_POSITIVE = (
+    "acc2_has0",
+    "acc2_non0",
+    "f1_has0",
+    "f1_non0",
+    "acc3",
+    "acc5",
+    "acc7",
+    "mae",
+    "corr",
+)
+_NAMES_ZERO_IS_NEGATIVE = ("acc2", "acc3", "acc5", "f1", "mae", "corr")
+
+
+def is_sims(dataset: Dataset) -> bool:
+    """Return whether the data set is scored by the SIMS protocol."""
+    return dataset in (Dataset.SIMS, Dataset.SIMSV2)
+
+
+def metric_names(dataset: Dataset) -> tuple[str, ...]:
+    """Return the names of the protocol's metrics, in the order they are shown."""
+    return _NAMES_ZERO_IS_NEGATIVE if is_sims(dataset) else _NAMES_ZERO_IS_POSITIVE

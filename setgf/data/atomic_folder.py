@@ -14,12 +14,12 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
-from setgf.data.ragged import Array
 from setgf.errors import DataError
+
+if TYPE_CHECKING:
+    from setgf.data.ragged import Array
 
 _CHUNK_BYTES = 1 << 24
 _TEMPORARY = re.compile(r"\.writing-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]+")
@@ -43,6 +43,8 @@ class FolderWriter:
 
     def write_array(self, name: str, values: Array) -> None:
         """Write `values` as the .npy file `name`; big-endian numbers become little-endian."""
+        import numpy as np  # looking whether a folder is there must cost no numpy
+
         values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
         header = BytesIO()
         np.lib.format.write_array_header_1_0(

@@ -6,7 +6,6 @@ The format is described in the package's docstring. Shapes: N samples of a split
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +20,7 @@ from setgf.data.atomic_folder import (
     restore,
     write_folder,
 )
+from setgf.data.find_store import STORE_NAME, check_size, find_store, store_names
 from setgf.data.manifest import (
     FORMAT_VERSION,
     MANIFEST_FILE,
@@ -28,14 +28,12 @@ from setgf.data.manifest import (
     StoreFacts,
     damaged,
     fingerprint_of,
-    read_manifest,
 )
 from setgf.data.ragged import Array, Floats, Ragged
 from setgf.errors import DataError
 from setgf.home import Home
 from setgf.terms import MODALITIES, Modality, Split
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RAGGED = ("audio", "vision", "text_features", "tokens")
 
 
@@ -148,15 +146,7 @@ class FeatureStore:
             raise damaged(self.path, f"`{name}` is not an array file") from error
 
     def _check_size(self, name: str) -> None:
-        facts = self.manifest.files.get(name)
-        if facts is None:
-            raise damaged(self.path, f"`{name}` is not in its manifest")
-        try:
-            size = (self.path / name).stat().st_size
-        except OSError as error:
-            raise damaged(self.path, f"`{name}` can't be read ({error.strerror})") from error
-        if size != facts.size:
-            raise damaged(self.path, f"`{name}` has {size} bytes, but {facts.size} were written")
+        check_size(self.path, self.manifest, name)
 
 
 def open_store(home: Home, name: str) -> FeatureStore:
@@ -165,18 +155,8 @@ def open_store(home: Home, name: str) -> FeatureStore:
     Raises:
         DataError: there is none of that name (the known ones are named), or it is damaged.
     """
-    path = home.data / name
-    if _NAME.fullmatch(name):
-        restore(path)
-    if not _NAME.fullmatch(name) or not (path / MANIFEST_FILE).is_file():
-        known = ", ".join(f"`{entry}`" for entry in store_names(home)) or "none yet"
-        raise DataError(
-            f"No feature store named `{name}`. Known: {known}. See `setgf data list`; "
-            "make one with `setgf data import` or `setgf data synth`."
-        )
-    store = FeatureStore(name, path, read_manifest(path))
-    store.check_sizes()
-    return store
+    path, manifest = find_store(home, name)
+    return FeatureStore(name, path, manifest)
 
 
 def list_stores(home: Home) -> tuple[FeatureStore, ...]:
@@ -194,7 +174,7 @@ def check_new_name(folder: Path, name: str, *, force: bool = False) -> None:
     Raises:
         DataError: it can't name a store, or a store has it already and `force` is false.
     """
-    if not _NAME.fullmatch(name):
+    if not STORE_NAME.fullmatch(name):
         raise DataError(
             f"A feature store can't be named `{name}`: a name has letters, digits, dots, dashes "
             "and underscores, begins with a letter or digit, and has at most 64 characters."
@@ -264,17 +244,6 @@ def _describe(
     )
 
 
-def store_names(home: Home) -> list[str]:
-    """Return the names of the stores in `home`, damaged ones too, in order."""
-    if not home.data.is_dir():
-        return []
-    return sorted(
-        entry.name
-        for entry in home.data.iterdir()
-        if _NAME.fullmatch(entry.name) and (entry / MANIFEST_FILE).is_file()
-    )
-
-
 __all__ = [
     "FeatureStore",
     "Manifest",
@@ -284,5 +253,6 @@ __all__ = [
     "check_new_name",
     "list_stores",
     "open_store",
+    "store_names",
     "write_store",
 ]

@@ -18,7 +18,7 @@ from setgf.config.settings import flatten_plain
 from setgf.errors import ConfigError
 from setgf.home import Home
 from setgf.runs.folder import RunIdentity, new_run_id
-from setgf.terms import Dataset
+from setgf.terms import Dataset, metric_names
 
 if TYPE_CHECKING:
     from db.engine import Database
@@ -59,12 +59,12 @@ def plan_jobs(home: Home, request: Request) -> tuple[NewJob, ...]:
         DataError: the feature store is not there or damaged.
         EncoderError: the text encoder is not there.
     """
-    from setgf.data.store import open_store
+    from setgf.data.find_store import find_store
 
     for model in request.models:
         if model not in MODEL_NAMES:
             raise ConfigError(f"No model `{model}`. Known models: {', '.join(MODEL_NAMES)}.")
-    dataset = open_store(home, request.data_name).manifest.dataset
+    dataset = find_store(home, request.data_name)[1].dataset
     configs = [
         _config(request, dataset, model, seed)
         for model, seed in product(request.models, request.seeds)
@@ -114,7 +114,6 @@ def _config(request: Request, dataset: Dataset, model: str, seed: int) -> Experi
 
 def _check(configs: Sequence[ExperimentConfig], dataset: Dataset) -> None:
     """Refuse what would only fail in the child."""
-    from setgf.metrics import metric_names
     from setgf.model.encoder_source import encoder_folder
 
     known = ("loss", *metric_names(dataset))
