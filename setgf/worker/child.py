@@ -34,7 +34,7 @@ log = logging.getLogger("setgf.child")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train an attempt and return the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     logging.raiseExceptions = False  # a full disk costs lines of the log, nothing else
     faulthandler.enable()
     run = RunFolder(Path(options.run))

@@ -1,35 +1,121 @@
-"""Log files: the worker's own, and the tail of an attempt's."""
+"""Log files: the worker's own, and reading those of attempts (`attempt_log.py` writes them)."""
 
 from __future__ import annotations
 
 import logging
 import logging.handlers
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from setgf.errors import WorkerError
+from setgf.worker.attempt_log import NAMES, NOTE
 
-TAIL_BYTES = 4096
+TAIL_BYTES = 8192
 TAIL_LINES = 12
 LOG_BYTES = 2 << 20
 LOG_FILES = 3
+KEPT_LOGS = 20
+"""Logs of earlier workers that stay."""
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", re.MULTILINE)
+
+
+class Follower:
+    """Reads a log from its oldest file on, and what is appended since, through every rotation."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self._file: BinaryIO | None = None
+
+    def read(self, *, to_end: bool = False) -> str:
+        """Return the whole lines that are new; empty when there are none.
+
+        Args:
+            to_end: a last line without newline as well.
+        """
+        parts: list[str] = []
+        while self._file is not None or self._advance():
+            following = self._following()
+            parts.append(self._rest(to_end=to_end or following is not None))
+            if following is None:
+                break
+            self._switch(following)
+        return "".join(parts)
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        self._switch(None)
+
+    def _rest(self, *, to_end: bool) -> str:
+        """Read on in the file at hand; a line without its end is left for later."""
+        assert self._file is not None
+        data = self._file.read()
+        whole = len(data) if to_end else data.rfind(b"\n") + 1
+        self._file.seek(whole - len(data), os.SEEK_CUR)
+        return data[:whole].decode("utf-8", "replace")
+
+    def _following(self) -> Path | None:
+        """Return the file after the one at hand, if it is no longer the newest."""
+        assert self._file is not None
+        here = os.fstat(self._file.fileno()).st_ino
+        there = [path for path in self._paths if path.exists()]
+        nodes = [_node(path) for path in there]
+        if here not in nodes:  # dropped meanwhile, or removed altogether
+            return there[0] if there else None
+        later = there[nodes.index(here) + 1 :]
+        return later[0] if later else None
+
+    def _advance(self) -> bool:
+        """Open the oldest file; False when there is none yet."""
+        oldest = next((path for path in self._paths if path.exists()), None)
+        self._switch(oldest)
+        return self._file is not None
+
+    def _switch(self, path: Path | None) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+        if path is not None:
+            with suppress(FileNotFoundError):
+                self._file = open_log(path)
+
+
+def follow_attempt(log: Path) -> Follower:
+    """Return a reader of an attempt's whole log; `log` is its newest file (`AttemptFolder.log`)."""
+    return Follower([log.with_name(name) for name in NAMES])
+
+
+def follow_worker(log: Path) -> Follower:
+    """Return a reader of a worker's whole log."""
+    older = [log.with_name(f"{log.name}.{number}") for number in range(LOG_FILES, 0, -1)]
+    return Follower([*older, log])
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log for reading, unbuffered; never one that a symbolic link puts elsewhere."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return os.fdopen(handle, "rb", buffering=0)
 
 
 def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of an attempt's output; empty when there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - TAIL_BYTES))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:]).strip()
+    """Return the last lines of an attempt's output, without their time stamps.
+
+    Empty when there is none. A newest file that has only just begun is filled up from the one
+    before.
+    """
+    found: list[str] = []
+    for name in reversed(NAMES):
+        found = _last_lines(path.with_name(name), lines - len(found)) + found
+        if len(found) >= lines:
+            break
+    return "\n".join(found).strip()
 
 
 def read_new(path: Path, offset: int, *, to_end: bool = False) -> tuple[str, int]:
-    """Return the lines appended since `offset`, and the new offset.
+    """Return the lines appended to one file since `offset`, and the new offset.
 
     Args:
         path: of the log; it need not exist.
@@ -37,7 +123,7 @@ def read_new(path: Path, offset: int, *, to_end: bool = False) -> tuple[str, int
         to_end: a last line without newline as well.
     """
     try:
-        with path.open("rb") as file:
+        with open_log(path) as file:
             file.seek(offset)
             data = file.read()
     except FileNotFoundError:
@@ -46,8 +132,15 @@ def read_new(path: Path, offset: int, *, to_end: bool = False) -> tuple[str, int
     return data[:whole].decode("utf-8", "replace"), offset + whole
 
 
+def without_stamps(text: str) -> str:
+    """Return lines of a log as the child printed them."""
+    return _STAMP.sub("", text)
+
+
 def set_up_log(path: Path, *, to_terminal: bool) -> None:
     """Send the worker's log to a rotated file, and to stderr when somebody may be looking.
+
+    Logs of workers long gone are removed.
 
     Raises:
         WorkerError: the file can't be written.
@@ -59,6 +152,7 @@ def set_up_log(path: Path, *, to_terminal: bool) -> None:
     logger.propagate = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_old_logs(path.parent)
         handlers = tuple(_handlers(path, to_terminal=to_terminal))
     except OSError as error:
         raise WorkerError(
@@ -70,7 +164,41 @@ def set_up_log(path: Path, *, to_terminal: bool) -> None:
         logger.addHandler(handler)
 
 
+def worker_logs(folder: Path) -> list[Path]:
+    """Return the logs of workers, the one written last at the end."""
+    found = [path for path in folder.glob("worker-*.log") if not path.is_symlink()]
+    return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def _forget_old_logs(folder: Path) -> None:
+    for path in worker_logs(folder)[:-KEPT_LOGS]:
+        for old in folder.glob(f"{path.name}*"):
+            old.unlink(missing_ok=True)
+
+
+def _last_lines(path: Path, lines: int) -> list[str]:
+    try:
+        with open_log(path) as file:
+            begin = max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES)
+            file.seek(begin)
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    whole = text.partition("\n")[2] if begin else text
+    said = without_stamps(whole).splitlines()
+    return [line for line in said if not line.startswith(NOTE)][-lines:] if lines > 0 else []
+
+
+def _node(path: Path) -> int:
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return -1
+
+
 def _handlers(path: Path, *, to_terminal: bool) -> Iterator[logging.Handler]:
+    if path.is_symlink():  # in a shared home: it would put our lines elsewhere
+        path.unlink()
     yield logging.handlers.RotatingFileHandler(
         path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
     )

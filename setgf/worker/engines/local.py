@@ -137,9 +137,9 @@ def child_environment(home: Home, order: Order) -> dict[str, str]:
 
 def _streams(log: Path) -> list[tuple[int, int, str, int, int] | tuple[int, int, int]]:
     """Return the file actions: stdin from nowhere, stdout and stderr of the shim to the log."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
     return [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o644),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o666),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
