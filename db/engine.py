@@ -257,10 +257,10 @@ def _parse(url: str) -> Path | URL:
 def without_password(url: str) -> str:
     """Return a URL as it may be shown.
 
-    >>> without_password("postgresql://ada:secret@host/runs?sslpassword=secret")
+    >>> without_password("postgresql://ada:se/c@ret@host/runs?sslpassword=secret")
     'postgresql://ada:***@host/runs?sslpassword=***'
     """
-    hidden = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    hidden = re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url)
     return re.sub(r"(password=)[^&]*", r"\1***", hidden)
 
 

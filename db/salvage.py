@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from db import sqlite
 from db.engine import Database
 from db.tables import (
+    actions,
     attempts,
     commands,
     device_leases,
@@ -27,6 +28,7 @@ from db.tables import (
     groups,
     job_dependencies,
     jobs,
+    memory_peaks,
     runs,
     samples,
     settings,
@@ -34,7 +36,7 @@ from db.tables import (
     workers,
 )
 
-_KEPT = (
+KEPT = (
     groups,
     jobs,
     job_dependencies,
@@ -47,8 +49,18 @@ _KEPT = (
     settings,
     commands,
     events,
+    actions,
+    memory_peaks,
 )
-_FROM_FOLDERS = {"points_offset": 0, "events_offset": 0, "resume_step": None}
+"""Queue, marks and history: no folder has them."""
+FROM_FOLDERS = frozenset(
+    {
+        *("runs", "final_metrics", "series", "points", "pyramid"),
+        *("predictions", "checkpoints", "artifacts"),
+    }
+)
+"""Tables made from the run folders."""
+_FROM_THE_START = {"points_offset": 0, "events_offset": 0, "resume_step": None}
 """Columns of an attempt that begin anew: its folder is read again from the start."""
 _COMPANIONS = ("-wal", "-shm")
 
@@ -61,7 +73,7 @@ def salvage(old: Path, database: Database) -> tuple[str, ...]:
     """
     problems: list[str] = []
     with database.write() as connection:
-        for table in _KEPT:
+        for table in KEPT:
             lost = 0
             try:
                 for values in _rows(old, table):
@@ -125,7 +137,7 @@ def _rows(old: Path, table: Table) -> Iterator[dict[str, Any]]:
 def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row as it was stored; False when what it belongs to is not there."""
     if table is attempts:
-        values |= _FROM_FOLDERS
+        values |= _FROM_THE_START
     names = ", ".join(values)
     marks = ", ".join("?" for _ in values)
     statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"

@@ -51,8 +51,14 @@ def prepare(
     if path is not None:
         _use_wal(engine, where)
     immediate = {begin: "BEGIN IMMEDIATE"}
-    with engine.connect().execution_options(**immediate) as connection, connection.begin():
-        return _migrate(connection, path, where)
+    copies: list[Path] = []
+    try:
+        with engine.connect().execution_options(**immediate) as connection, connection.begin():
+            return _migrate(connection, path, where, copies)
+    except BaseException:
+        for copy in copies:  # the database is as it was; every further try would leave one more
+            copy.unlink(missing_ok=True)
+        raise
 
 
 def version(connection: Connection) -> int:
@@ -118,8 +124,13 @@ def _use_wal(engine: Engine, where: str) -> None:
         raw.close()
 
 
-def _migrate(connection: Connection, path: Path | None, where: str) -> Upgrade | None:
-    """Migrate, unless another process did while this one waited for the lock."""
+def _migrate(
+    connection: Connection, path: Path | None, where: str, copies: list[Path]
+) -> Upgrade | None:
+    """Migrate, unless another process did while this one waited for the lock.
+
+    The copy that is made first is appended to `copies`: it has to go when the commit fails.
+    """
     if path is None:
         postgres.begin_migration(connection)
     found = version(connection)
@@ -127,6 +138,7 @@ def _migrate(connection: Connection, path: Path | None, where: str) -> Upgrade |
     if found == SCHEMA_VERSION:
         return None
     copy = backup.copy_before_migration(path, found) if path is not None and found else None
+    copies += [] if copy is None else [copy]
     views.drop(connection)
     migrations.upgrade(connection)
     views.create(connection)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from setgf.cli import database_care
+from setgf.cli import database_care, database_rebuild
 from setgf.cli.database_care import open_existing, size_in_words
-from setgf.cli.output import note, say, say_json, say_table
+from setgf.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from db.engine import Database
@@ -23,6 +22,7 @@ app = typer.Typer(
     help="The run database: look, check, back up, rebuild.",
 )
 
+app.command("rebuild")(database_rebuild.rebuild_database)
 app.command("upgrade")(database_care.upgrade)
 app.command("backup")(database_care.backup)
 app.command("restore")(database_care.restore)
@@ -88,33 +88,6 @@ def check() -> None:
     say(f"{database.where} is sound.")
 
 
-@app.command("rebuild")
-def rebuild_database() -> None:
-    """Make the database anew from the run folders; the old file is kept beside it.
-
-    Queue, tags, notes and history are taken over from the old file as far as it can be read.
-
-    Example: setgf db rebuild
-    """
-    from db.engine import file_of, open_database
-    from setgf.home import find_home
-    from setgf.worker.rebuild import rebuild
-
-    home = find_home()
-    target = file_of(home.database_url)
-    if target is None:
-        database = open_database(home.database_url)
-        num_runs, problems = rebuild(home, database)
-        database.close()
-        where, kept = database.where, ""
-    else:
-        num_runs, problems, kept = _rebuild_file(target)
-        where = str(target)
-    for problem in problems:
-        note(f"setgf: warning: {problem}")
-    say(f"Made {where} anew from {num_runs} runs.{kept}")
-
-
 @app.command("sql")
 def run_sql(
     query: Annotated[str, typer.Argument(help='One SELECT, as "SELECT * FROM run_summary".')],
@@ -162,33 +135,6 @@ def _facts(database: Database) -> dict[str, Any]:
             counted = select(func.count()).select_from(metadata.tables[name])
             facts[name] = connection.execute(counted).scalar_one()
     return facts
-
-
-def _rebuild_file(target: Path) -> tuple[int, tuple[str, ...], str]:
-    """Build beside the old file, then change places: a failure leaves the old one as it is."""
-    from db.backup import unused
-    from db.engine import open_database
-    from db.salvage import put_in_place, restore_marks, salvage
-    from setgf.home import find_home
-    from setgf.worker.rebuild import rebuild
-
-    new = unused(target, "new")
-    aside = unused(target, "old")
-    database = open_database(str(new))
-    try:
-        problems = salvage(target, database) if target.exists() else ()
-        num_runs, left_out = rebuild(find_home(), database)
-        if target.exists():
-            restore_marks(target, database)
-    except BaseException:
-        database.close()
-        new.unlink(missing_ok=True)
-        raise
-    had_one = target.exists()
-    database.close()
-    put_in_place(new, target, aside)
-    kept = f" The old file is kept as {aside}." if had_one else ""
-    return num_runs, (*problems, *left_out), kept
 
 
 def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

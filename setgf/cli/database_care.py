@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setgf.cli.output import note, say, say_json, say_table
+from setgf.cli.opened import tell_if_new, tell_if_shared
+from setgf.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from db.engine import Database
@@ -75,7 +77,7 @@ def restore(
     source = file.expanduser().absolute()
     check_backup(source)
     home = find_home()
-    _refuse_while_live(home.database_url)
+    refuse_while_live(home.database_url)
     target = file_of(home.database_url)
     if target is None:
         moment = time.strftime("%Y%m%dT%H%M%S")
@@ -136,13 +138,11 @@ def stats(
 def open_existing() -> Database:
     """Return the run database, which must be there; warns when it is on a network disk."""
     from db.engine import open_database
-    from db.filesystem import network_warning
     from setgf.home import find_home
 
     database = open_database(find_home().database_url, create=False)
-    warning = None if database.path is None else network_warning(database.path)
-    if warning is not None:
-        note(f"setgf: warning: {warning}")
+    tell_if_shared(database)
+    tell_if_new(database)
     return database
 
 
@@ -190,19 +190,21 @@ def _restore_server(source: Path, aside: Path) -> None:
         database.close()
 
 
-def _refuse_while_live(url: str) -> None:
+def refuse_while_live(url: str) -> None:
+    """Refuse what would change the database under a worker.
+
+    Raises:
+        JobStateError: a worker is up.
+    """
     from db.engine import open_database
     from db.errors import DatabaseCorruptError, JobStateError, NotFoundError, SchemaTooNewError
     from db.query import Query
 
     try:
-        database = open_database(url, create=False)
+        with closing(open_database(url, create=False)) as database:
+            live = [worker for worker in Query(database).workers() if _is_live(worker)]
     except (NotFoundError, DatabaseCorruptError, SchemaTooNewError):
-        return  # that is what one restores for
-    try:
-        live = [worker for worker in Query(database).workers() if _is_live(worker)]
-    finally:
-        database.close()
+        return  # that is what one restores and rebuilds for
     if live:
         worker = live[0]
         raise JobStateError(

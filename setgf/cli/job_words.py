@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from setgf.cli.opened import tell_if_new
 from setgf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def open_queue(*, create: bool = True) -> Database:
     from db.engine import open_database
     from setgf.home import find_home
 
-    return open_database(find_home().database_url, create=create)
+    database = open_database(find_home().database_url, create=create)
+    tell_if_new(database)
+    return database
 
 
 def ask_queue() -> Query:

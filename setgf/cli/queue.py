@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +78,7 @@ def add(
     """
     from setgf.config import parse_assignments, parse_seeds
     from setgf.home import find_home
+    from setgf.runs.environment import command_line
     from setgf.worker.submit import Request, plan_jobs
 
     request = Request(
@@ -94,7 +94,7 @@ def add(
         held=hold,
         after=parse_ids(after or ()),
         tags=tuple(tag or ()),
-        command=("setgf", *sys.argv[1:]),
+        command=command_line(),
     )
     jobs = plan_jobs(find_home(), request)
     chosen = jobs if force else _without_duplicates(jobs)

@@ -13,6 +13,7 @@ from typing import Any, cast
 from db.run_list import MOMENTS, Execute, executor, list_rows
 from db.run_list import connect as connect_file
 from db.series_names import METRICS
+from setgf.cli.opened import tell_if_new
 from setgf.runs.csv_lines import CsvLines
 
 DEFAULT_COLUMNS = (
@@ -167,6 +168,7 @@ def _read_through_engine(
     from db.tables import runs
 
     with closing(open_database(url, create=False)) as database, database.read() as connection:
+        tell_if_new(database)
         only = None
         if where and where.strip():
             matching = where_clause(connection, where, now=time.time())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from db import query
 from db.errors import NotFoundError
 from db.records import Run
+from setgf.cli.opened import tell_if_new
 from setgf.cli.output import note
 from setgf.home import find_home
 
@@ -32,6 +33,7 @@ def read_runs(
         note(str(error))
         return ()
     with database:
+        tell_if_new(database.database)
         if not trashed:
             return database.runs(where=where, sort=sort, limit=limit, archived=archived)
         found = database.runs(where=where, sort=sort, archived=True, trashed=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -76,6 +75,7 @@ def train(
 
 def _make_run(home: Home, request: Request) -> RunFolder:
     """Check what was asked for, like `setgf queue add` does, and make the run folder."""
+    from setgf.runs.environment import command_line
     from setgf.runs.folder import RunFolder, RunIdentity
     from setgf.worker.submit import plan_jobs
 
@@ -93,7 +93,7 @@ def _make_run(home: Home, request: Request) -> RunFolder:
         max_epochs=job.max_epochs,
         monitor=str(job.config["train"]["monitor"]),
         created_at=time.time(),
-        command=("setgf", *sys.argv[1:]),
+        command=command_line(),
     )
     run.create(identity, job.config)
     return run

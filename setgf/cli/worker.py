@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from setgf.cli.job_words import actor, ask_queue, open_queue, show_duration, show_moment
+from setgf.cli.opened import tell_if_shared
 from setgf.cli.output import note, say, say_json, say_table
 from setgf.errors import ConfigError, WorkerError
 
@@ -69,6 +70,7 @@ def start(
     set_up_log(path, to_terminal=DETACHED_VARIABLE not in os.environ)
     options = WorkerOptions(slots=slots, gpus=wanted, drain=drain, once=once)
     with closing(open_queue()) as database:
+        tell_if_shared(database)
         Worker(home, database, options).run()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -23,9 +24,30 @@ LIBRARIES = (
     "scipy",
     "sqlalchemy",
 )
-VARIABLE_PREFIXES = ("SETGF_", "CUDA_", "OMP_")
-SECRET_VARIABLES = frozenset({"SETGF_DATABASE_URL"})
-"""May hold a password."""
+VARIABLES = (
+    "SETGF_HOME",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_LAUNCH_BLOCKING",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "NVIDIA_TF32_OVERRIDE",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "OMP_PROC_BIND",
+    "OMP_PLACES",
+    "OMP_SCHEDULE",
+    "OMP_DYNAMIC",
+    "OMP_THREAD_LIMIT",
+    "OMP_STACKSIZE",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "HF_HUB_OFFLINE",
+    "TOKENIZERS_PARALLELISM",
+)
+"""Those that decide how a run computes, one by one: what merely begins like them may be a secret.
+"""
+HIDDEN = "***"
 MAX_DIFF_BYTES = 1 << 20
 GIT_SECONDS = 10.0
 
@@ -80,10 +102,25 @@ def describe_code(folder: Path) -> dict[str, Any]:
 def allowed_variables() -> dict[str, str]:
     """Return the environment variables that decide how a run computes."""
     return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith(VARIABLE_PREFIXES) and name not in SECRET_VARIABLES
+        name: without_passwords(os.environ[name])
+        for name in sorted(VARIABLES)
+        if name in os.environ
     }
+
+
+def command_line() -> tuple[str, ...]:
+    """Return the command that runs, as it may be stored: without the passwords of URLs."""
+    return ("setgf", *map(without_passwords, sys.argv[1:]))
+
+
+def without_passwords(text: str) -> str:
+    """Return text in which no URL has a password.
+
+    >>> without_passwords("--db=postgresql://ada:se/c:ret@host/runs?sslpassword=secret")
+    '--db=postgresql://ada:***@host/runs?sslpassword=***'
+    """
+    hidden = re.sub(r"(?<=://)([^/@:\s]*):\S*@", rf"\1:{HIDDEN}@", text)
+    return re.sub(r"(?i)(\w*(?:password|passwd|secret|token)=)[^&\s]*", rf"\1{HIDDEN}", hidden)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

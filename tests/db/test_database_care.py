@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from db.engine import Database, open_database
 from db.jobs import add_jobs, finish_attempt
@@ -20,12 +21,14 @@ from db.metrics import ingest
 from db.migrations import SCHEMA_VERSION
 from db.query import Query
 from db.records import NewWorker, Prediction
-from db.runs import delete_run
+from db.runs import add_tag, archive, delete_run, rename, set_note
+from db.tables import runs
 from db.workers import register_worker, stop_worker
 from setgf.cli.main import app
 from setgf.cli.output import run_command
 from setgf.worker.supervision import boot_id, start_ticks
 from tests.db.builders import NOW, add_one, new_job, points, running_job
+from tests.db.test_database_command import make_folder
 from tests.db.test_upgrade import OLD_SCHEMAS
 
 COMMANDS = ("path", "info", "check", "rebuild", "sql", "upgrade", "backup", "restore", "vacuum")
@@ -226,6 +229,44 @@ def test_a_worker_that_was_killed_does_not_stand_in_the_way(
     assert run("db", "restore", str(file)) == 0
 
 
+def test_rebuild_makes_all_anew_and_keeps_what_only_the_database_knew(
+    database: Database, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(database)
+    make_folder(home, "run00001")
+    with database.write() as connection:
+        add_tag(connection, "run00001", "best", actor="ada", now=NOW)
+        set_note(connection, "run00001", "look at this", actor="ada", now=NOW)
+        archive(connection, "run00001", actor="ada", now=NOW)
+        rename(connection, "run00001", "the one", actor="ada", now=NOW)
+        connection.execute(update(runs).values(best_epoch=77))  # not what the folder says
+    before = Query(database)
+    jobs, events = before.jobs(), before.events()
+
+    assert run("db", "rebuild") == 0
+
+    said = capsys.readouterr().out
+    assert "anew from 1 runs." in said
+    assert "is kept as" in said
+    found = Query(database).run("run00001")
+    assert (found.name, found.note, found.archived) == ("the one", "look at this", True)
+    assert found.tags == ("best",)
+    assert found.best_epoch is None
+    assert Query(database).jobs() == jobs
+    assert Query(database).events()[: len(events)] == events
+    assert database.check() == ()
+    assert add_one(database, 3).id == 3
+
+
+def test_rebuild_is_refused_while_a_worker_is_up(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(database, os.getpid())
+
+    assert run("db", "rebuild") == 4
+    assert "Stop it first with `setgf worker stop`." in capsys.readouterr().err
+
+
 def test_vacuum_gives_the_room_back(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     with database.write() as connection:
         add_jobs(connection, [new_job(n) for n in range(200)], actor="ada", now=NOW)
@@ -290,6 +331,8 @@ def test_a_network_disk_is_warned_about_when_the_database_is_made_and_looked_at(
     assert run("db", "check") == 0
     error = capsys.readouterr().err
     assert error.count("\n") == 1
+    assert run("worker", "start", "--drain", "--gpus", "none") == 0
+    assert "is on a network file system (NFS)" in capsys.readouterr().err
     assert "$SETGF_HOME, or use PostgreSQL with $SETGF_DATABASE_URL." in error
 
 

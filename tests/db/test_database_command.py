@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from db.migrations import SCHEMA_VERSION
 from db.query import Query
 from db.records import JobState
 from db.runs import archive, set_note
+from db.salvage import FROM_FOLDERS, KEPT
+from db.tables import metadata
+from db.workers import stop_worker
 from setgf.cli.main import app
 from setgf.cli.output import run_command
 from tests.db.builders import NOW, add_one, new_job, running_job
@@ -133,6 +137,7 @@ def test_rebuild_keeps_the_queue_its_history_and_the_old_file(
     waiting = add_one(database, 2, tags=("keep",), after=(done.id,))
     with database.write() as connection:
         finish_attempt(connection, done.id, 1, outcome="succeeded", exit_code=0, now=NOW)
+        stop_worker(connection, "w1", now=NOW)
     events = Query(database).events()
 
     assert run("db", "rebuild") == 0
@@ -160,6 +165,7 @@ def test_rebuild_reads_runs_from_their_folders_and_marks_from_the_old_file(
         finish_attempt(connection, job.id, 1, outcome="succeeded", now=NOW + 9)
         set_note(connection, job.run_id, "look at this", actor="ada", now=NOW)
         archive(connection, job.run_id, actor="ada", now=NOW)
+        stop_worker(connection, "w1", now=NOW)
 
     assert run("db", "rebuild") == 0
 
@@ -225,6 +231,52 @@ def test_rebuild_takes_the_place_of_a_file_that_is_no_database(
     assert run("db", "rebuild") == 0
     assert run("db", "check") == 0
     assert (own_home / "setgf.old.db").read_text().startswith("nothing of a database")
+
+
+def test_every_table_is_made_from_the_folders_or_taken_over() -> None:
+    assert {table.name for table in KEPT} | FROM_FOLDERS == set(metadata.tables)
+
+
+def test_a_rebuild_that_fails_leaves_no_file_behind(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*names: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("db.salvage.os.link", full)
+    before = sorted(path.name for path in own_home.iterdir())
+
+    assert run("db", "rebuild") == 1
+
+    after = {path.name for path in own_home.iterdir()} - {"setgf.db-wal", "setgf.db-shm"}
+    assert sorted(after) == before
+
+
+@pytest.mark.parametrize("words", ["queue list", "runs list", "db info", "queue show 1"])
+def test_a_database_that_was_lost_is_said_when_a_new_one_is_made(
+    own_home: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    make_folder(own_home, "abcd1234")
+    (own_home / "setgf.db").write_bytes(b"")
+
+    run(*words.split())
+
+    warning = capsys.readouterr().err.splitlines()[0]
+    assert warning.startswith("setgf: warning: The run database `")
+    assert "was missing or empty, so a new one was made." in warning
+    assert f"`{own_home / 'runs'}` (run folders: 1); `setgf db rebuild` brings it back." in warning
+    run(*words.split())
+    assert "missing or empty" not in capsys.readouterr().err
+
+
+def test_a_first_start_is_no_loss(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SETGF_HOME", str(tmp_path))
+    (tmp_path / "setgf.db").touch()
+
+    assert run("queue", "list") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_rebuild_makes_a_database_where_there_is_none(
