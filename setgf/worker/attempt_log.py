@@ -13,7 +13,6 @@ file before the newest (`log.previous.txt`) and the newest (`log.txt`); what is 
 from __future__ import annotations
 
 import os
-import re
 import select
 import time
 
@@ -26,12 +25,13 @@ NAMES = ("log.head.txt", "log.previous.txt", "log.txt")
 """Oldest first."""
 NOTE = "[setgf] "
 """How a line begins that the log says of itself."""
-_ESCAPES = re.compile(
+_CONTROL = bytes([*range(9), *range(11, 32), 127])
+_ESCAPES = (
     rb"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor movements
     rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles and links
     rb"|[\x00-\x08\x0b-\x1f\x7f]"
 )
-_CURSOR_UP = re.compile(rb"\x1b\[\d*A")
+_CURSOR_UP = rb"\x1b\[\d*A"
 
 
 class AttemptLog:
@@ -65,7 +65,7 @@ class AttemptLog:
             line, written, self._written = visible(raw), self._written, None
             if line == written:
                 continue
-            if _CURSOR_UP.search(raw) is not None and not self._is_state_due():
+            if moves_up(raw) and not self._is_state_due():
                 self._bar = stamp + line + b"\n"
                 continue
             lines += [self._bar] if self._bar is not None else []
@@ -164,7 +164,21 @@ def overwritten(line: bytes) -> bytes:
 
 def visible(line: bytes) -> bytes:
     """Return a line as a terminal would leave it, without colours and control characters."""
-    return _ESCAPES.sub(b"", overwritten(line))
+    kept = overwritten(line)
+    if len(kept.translate(None, _CONTROL)) == len(kept):
+        return kept
+    import re  # at the first line that needs it: a shim that starts should not wait for it
+
+    return re.sub(_ESCAPES, b"", kept)
+
+
+def moves_up(line: bytes) -> bool:
+    """Return True for a line of a progress bar of several: it moves the cursor up again."""
+    if b"\x1b" not in line:
+        return False
+    import re
+
+    return re.search(_CURSOR_UP, line) is not None
 
 
 def write(handle: int, data: bytes) -> int:
