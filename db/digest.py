@@ -7,7 +7,7 @@ of the next, and any zoom that is a multiple of 128 steps is read without touchi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LEVELS = (7, 11, 15)
@@ -54,15 +54,36 @@ class Digest:
 def digest(points: Iterable[tuple[int, float]]) -> dict[tuple[int, int], Digest]:
     """Return the digests of (step, value) points by (level, bucket), for every level."""
     fine = LEVELS[0]
-    buckets: dict[int, Digest] = {}
-    for step, value in points:
-        bucket = step >> fine
-        found = buckets.get(bucket)
-        if found is None:
-            found = buckets[bucket] = Digest()
-        found.add(step, value)
+    parts: dict[int, list[tuple[int, float]]] = {}
+    for point in points:
+        bucket = point[0] >> fine
+        part = parts.get(bucket)
+        if part is None:
+            part = parts[bucket] = []
+        part.append(point)
+    buckets = {bucket: _digest_of(part) for bucket, part in parts.items()}
     result = {(fine, bucket): found for bucket, found in buckets.items()}
     for level in LEVELS[1:]:
         for bucket, found in buckets.items():
             result.setdefault((level, bucket >> (level - fine)), Digest()).merge(found)
     return result
+
+
+def _digest_of(points: Sequence[tuple[int, float]]) -> Digest:
+    """Return what adding the points one by one gives, by few calls where all are finite."""
+    steps, values = zip(*points, strict=True)
+    total = sum(values)
+    if math.isfinite(total):
+        low, high = min(values), max(values)
+        return Digest(
+            minimum=low,
+            minimum_step=steps[values.index(low)],
+            maximum=high,
+            maximum_step=steps[values.index(high)],
+            total=total,
+            count=len(values),
+        )
+    found = Digest()
+    for step, value in points:
+        found.add(step, value)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import Insert
@@ -12,18 +12,46 @@ from sqlalchemy.dialects.sqlite import Insert
 from db import postgres, upsert
 from db.digest import LEVELS, Digest, digest
 from db.jobs.attempts import change_attempt, get_attempt, resume_limit
-from db.records import Point
 from db.rows import from_float, to_float, to_milliseconds, to_seconds
 from db.series_names import split_name
 from db.tables import points as points_table
 from db.tables import pyramid, series
 
 
+class LoggedPoint(Protocol):
+    """One value as it was logged (`db.records.Point`, or what a journal's reader returns)."""
+
+    @property
+    def series(self) -> str:
+        """Name of the series."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """Optimizer step."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Epoch, from 1."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """Any float, NaN and infinities included."""
+        ...
+
+    @property
+    def time(self) -> float:
+        """Seconds since the epoch, UTC."""
+        ...
+
+
 def ingest(
     connection: Connection,
     run_id: str,
     attempt: int,
-    points: Sequence[Point],
+    points: Sequence[LoggedPoint],
     *,
     points_offset: int,
 ) -> int:
@@ -39,7 +67,7 @@ def ingest(
     if points_offset <= get_attempt(connection, run_id, attempt).points_offset:
         return 0
     limit = resume_limit(connection, run_id, attempt)
-    batches: dict[str, dict[int, Point]] = {}
+    batches: dict[str, dict[int, LoggedPoint]] = {}
     for point in points:
         if limit is None or point.step <= limit:
             batches.setdefault(point.series, {}).setdefault(point.step, point)
@@ -92,7 +120,7 @@ class _Batch:
         self._pyramid: list[dict[str, Any]] = []
         self._summaries: list[dict[str, Any]] = []
 
-    def add(self, row: Row[Any], attempt: int, new: Sequence[Point]) -> None:
+    def add(self, row: Row[Any], attempt: int, new: Sequence[LoggedPoint]) -> None:
         """Take in new points of the series in `row`."""
         if not new:
             return
@@ -161,7 +189,7 @@ def _open_series(
 
 
 def _steps_there(
-    connection: Connection, row: Row[Any], attempt: int, batch: Mapping[int, Point]
+    connection: Connection, row: Row[Any], attempt: int, batch: Mapping[int, LoggedPoint]
 ) -> set[int]:
     """Return the steps of `batch` that the attempt has stored; a step after the last can't be."""
     if row.last_step is None or min(batch) > row.last_step:
@@ -185,7 +213,7 @@ def _digest_of(row: Row[Any]) -> Digest:
     )
 
 
-def _summary(row: Row[Any], whole: Digest, new: Sequence[Point]) -> dict[str, Any]:
+def _summary(row: Row[Any], whole: Digest, new: Sequence[LoggedPoint]) -> dict[str, Any]:
     """Return the summary of the series in `row` with new points in it."""
     first = min(point.step for point in new)
     last = max(new, key=lambda point: point.step)

@@ -31,7 +31,7 @@ def to_milliseconds(seconds: float) -> int:
     >>> to_milliseconds(1.0014), to_milliseconds(float("nan")), to_milliseconds(1e300)
     (1001, 0, 0)
     """
-    return round(seconds * 1000) if abs(seconds) < _LAST_SECOND else 0
+    return int(seconds * 1000 + 0.5) if 0 <= seconds < _LAST_SECOND else 0
 
 
 def to_seconds(milliseconds: int) -> float:

@@ -14,6 +14,7 @@ CHECK = struct.Struct("<I")
 """crc32 of the head."""
 RECORD_SIZE = HEAD.size + CHECK.size
 _RECORD = struct.Struct("<24sI")
+_FIELDS = struct.Struct("<HHIdd4x")
 MAX_EPOCH = 0xFFFF
 MAX_STEP = 0xFFFFFFFF
 
@@ -47,13 +48,18 @@ def encode(record: Record) -> bytes:
 def decode(data: bytes) -> Decoded:
     """Read sound records from the start of `data`; stop at the first that is torn or damaged."""
     whole = len(data) - len(data) % RECORD_SIZE
-    records: list[Record] = []
-    unpack, crc32 = HEAD.unpack, zlib.crc32
-    for head, check in _RECORD.iter_unpack(memoryview(data)[:whole]):
+    size = _sound_size(memoryview(data)[:whole])
+    records = list(map(Record._make, _FIELDS.iter_unpack(memoryview(data)[:size])))
+    return Decoded(records, size, damaged=size < whole)
+
+
+def _sound_size(data: memoryview) -> int:
+    """Return the bytes of the whole records before the first with a wrong checksum."""
+    crc32 = zlib.crc32
+    for place, (head, check) in enumerate(_RECORD.iter_unpack(data)):
         if crc32(head) != check:
-            return Decoded(records, len(records) * RECORD_SIZE, damaged=True)
-        records.append(Record(*unpack(head)))
-    return Decoded(records, whole, damaged=False)
+            return place * RECORD_SIZE
+    return len(data)
 
 
 def read_lines(data: bytes) -> tuple[list[bytes], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -76,15 +77,17 @@ class JournalReader:
 
     def _name(self, records: list[Record]) -> list[SeriesPoint]:
         """Give records their series' names; stop at a series that has none."""
-        points: list[SeriesPoint] = []
-        for series, epoch, step, value, time in records:
-            if series not in self._names:
-                self._names = read_series(self.attempt.series)
-                if series not in self._names:
-                    self.damaged = True
-                    break
-            points.append(SeriesPoint(self._names[series], step, epoch, value, time))
-        return points
+        used = {record.series for record in records}
+        if not used <= self._names.keys():
+            self._names = read_series(self.attempt.series)
+        names = self._names
+        if not used <= names.keys():
+            self.damaged = True
+            records = list(takewhile(lambda record: record.series in names, records))
+        return [
+            SeriesPoint(names[series], step, epoch, value, time)
+            for series, epoch, step, value, time in records
+        ]
 
 
 def read_events(attempt: AttemptFolder) -> list[dict[str, Any]]:
