@@ -57,7 +57,10 @@ _FEW = 5
 
 
 class Query:
-    """Questions to a run database. Safe to share between threads."""
+    """Questions to a run database. Safe to share between threads.
+
+    In the examples `q` is `query.open()`, on a database with a finished job and one that waits.
+    """
 
     to_pandas = staticmethod(to_pandas)
     to_polars = staticmethod(to_polars)
@@ -77,7 +80,12 @@ class Query:
         self.close()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database.
+
+        >>> with query.open() as short:
+        ...     len(short.runs())
+        1
+        """
         self.database.close()
 
     def runs(
@@ -89,6 +97,9 @@ class Query:
         trashed: bool = False,
     ) -> tuple[Run, ...]:
         """Return runs, the newest first.
+
+        >>> [run.metrics["test.mae"] for run in q.runs('dataset == "mosi"', sort="-seed")]
+        [0.75]
 
         Args:
             where: a filter (`db.filters`).
@@ -113,6 +124,9 @@ class Query:
     def run(self, id_or_prefix: str) -> Run:
         """Return one run by its id or the unambiguous beginning of it.
 
+        >>> q.run("run0").tags
+        ('base',)
+
         Raises:
             NotFoundError: no run, or several begin like this.
         """
@@ -122,6 +136,10 @@ class Query:
     def detail(self, id_or_prefix: str) -> RunDetail:
         """Return a run with its attempts, series, files and environment.
 
+        >>> detail = q.detail("run00001")
+        >>> [attempt.outcome for attempt in detail.attempts], detail.summaries["train.loss"].minimum
+        (['succeeded'], 1.0)
+
         Raises:
             NotFoundError: no run, or several begin like this.
         """
@@ -129,7 +147,11 @@ class Query:
             return read_detail(connection, _find_run(connection, id_or_prefix))
 
     def series(self, run_id: str) -> tuple[str, ...]:
-        """Return the names of a run's series."""
+        """Return the names of a run's series.
+
+        >>> q.series("run00001")
+        ('train.loss', 'valid.mae')
+        """
         with self.database.read() as connection:
             return curves.list_series(connection, run_id)
 
@@ -137,6 +159,10 @@ class Query:
         self, run_id: str, series: str, max_points: int | None = None, after_step: int = 0
     ) -> Points:
         """Return one series of a run in order of step.
+
+        >>> curve = q.points("run00001", "train.loss", max_points=2000)
+        >>> list(zip(curve.steps, curve.values))
+        [(1, 3.0), (2, 2.0), (3, 1.0)]
 
         Args:
             run_id: the run.
@@ -155,6 +181,9 @@ class Query:
     def arrays(self, run_id: str, series: str) -> PointArrays:
         """Return all steps and values of one series of a run as numpy arrays, the fast way.
 
+        >>> q.arrays("run00001", "train.loss").values.mean().item()
+        2.0
+
         Raises:
             NotFoundError: no such run, or it has no such series.
         """
@@ -162,7 +191,11 @@ class Query:
             return read_arrays(connection, run_id, series)
 
     def predictions(self, run_id: str, split: str = "test") -> tuple[Prediction, ...]:
-        """Return the predictions of a run on a split, in the order of the split."""
+        """Return the predictions of a run on a split, in the order of the split.
+
+        >>> [(row.sample_id, row.label, row.fusion) for row in q.predictions("run00001", "test")]
+        [('a$_$0', 1.0, 0.25)]
+        """
         with self.database.read() as connection:
             return list_predictions(connection, run_id, split)
 
@@ -172,12 +205,19 @@ class Query:
         ids: Iterable[int] | None = None,
         limit: int | None = None,
     ) -> tuple[Job, ...]:
-        """Return jobs by id, of the given states and ids; with a limit, the newest."""
+        """Return jobs by id, of the given states and ids; with a limit, the newest.
+
+        >>> [(job.id, job.name) for job in q.jobs(states=[JobState.QUEUED])]
+        [(2, 'job 2')]
+        """
         with self.database.read() as connection:
             return jobs.list_jobs(connection, states, ids, limit)
 
     def job(self, job_id: int) -> Job:
         """Return one job.
+
+        >>> q.job(1).state.value
+        'succeeded'
 
         Raises:
             NotFoundError: no such job.
@@ -186,17 +226,29 @@ class Query:
             return jobs.get_job(connection, job_id)
 
     def groups(self) -> tuple[Group, ...]:
-        """Return the groups with how many jobs of each state they have, newest first."""
+        """Return the groups with how many jobs of each state they have, newest first.
+
+        >>> [(group.name, group.counts) for group in q.groups()]
+        [('seeds', {'queued': 1})]
+        """
         with self.database.read() as connection:
             return _groups(connection)
 
     def workers(self, now: float | None = None) -> tuple[Worker, ...]:
-        """Return the workers with their devices, newest first; `now` defaults to the clock."""
+        """Return the workers with their devices, newest first; `now` defaults to the clock.
+
+        >>> [(worker.id, worker.state, len(worker.devices)) for worker in q.workers()]
+        [('w1', 'stopped', 3)]
+        """
         with self.database.read() as connection:
             return list_workers(connection, now=time.time() if now is None else now)
 
     def samples(self, worker_id: str, device: str, since: float = 0.0) -> tuple[Sample, ...]:
-        """Return the use of a device after a moment, oldest first."""
+        """Return the use of a device after a moment, oldest first.
+
+        >>> [sample.utilisation for sample in q.samples("w1", "cuda:0")]
+        [0.5]
+        """
         with self.database.read() as connection:
             return list_samples(connection, worker_id, device, since=since)
 
@@ -207,19 +259,30 @@ class Query:
         run_id: str | None = None,
         limit: int | None = None,
     ) -> tuple[Event, ...]:
-        """Return the events after `since_id`, oldest first; with a limit, the newest of them."""
+        """Return the events after `since_id`, oldest first; with a limit, the newest of them.
+
+        >>> [event.to_state for event in q.events(job_id=1) if event.kind == "job"]
+        ['queued', 'starting', 'running', 'succeeded']
+        """
         with self.database.read() as connection:
             return list_events(
                 connection, since_id=since_id, job_id=job_id, run_id=run_id, limit=limit
             )
 
     def checkpoints(self, run_id: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of a run by attempt and step."""
+        """Return the checkpoints of a run by attempt and step.
+
+        >>> [(checkpoint.role, checkpoint.epoch) for checkpoint in q.checkpoints("run00001")]
+        [('best', 1)]
+        """
         with self.database.read() as connection:
             return list_checkpoints(connection, run_id)
 
     def sql(self, text: str) -> tuple[tuple[str, ...], tuple[Sequence[Any], ...]]:
         """Return column names and rows of one `SELECT`; anything that writes is refused.
+
+        >>> q.sql("SELECT run_id, seed FROM run_summary")
+        (('run_id', 'seed'), (('run00001', 1111),))
 
         Raises:
             DatabaseError: the text can't be run, or does more than read.
@@ -229,6 +292,10 @@ class Query:
 
 def open(url: str | None = None) -> Query:  # noqa: A001 (reads as `query.open`)
     """Open the run database for questions.
+
+    >>> with query.open() as q:
+    ...     [job.id for job in q.jobs()]
+    [1, 2]
 
     Args:
         url: of the database; None takes $SETGF_DATABASE_URL, else `setgf.db` in $SETGF_HOME or in
@@ -241,7 +308,11 @@ def open(url: str | None = None) -> Query:  # noqa: A001 (reads as `query.open`)
 
 
 def default_url() -> str:
-    """Return the URL of this user's run database."""
+    """Return the URL of this user's run database.
+
+    >>> query.default_url()
+    'sqlite:////home/ada/.local/share/setgf/setgf.db'
+    """
     named = os.environ.get(URL_VARIABLE)
     if named:
         return named
@@ -256,19 +327,31 @@ def default_url() -> str:
 def runs(
     where: str | None = None, sort: str | None = None, limit: int | None = None
 ) -> tuple[Run, ...]:
-    """Return runs of this user's database; see `Query.runs`."""
+    """Return runs of this user's database; see `Query.runs`.
+
+    >>> [run.id for run in query.runs("test.mae < 1 and has base", limit=10)]
+    ['run00001']
+    """
     with open() as query:
         return query.runs(where, sort, limit)
 
 
 def points(run_id: str, series: str, max_points: int | None = None) -> Points:
-    """Return one series of a run of this user's database; see `Query.points`."""
+    """Return one series of a run of this user's database; see `Query.points`.
+
+    >>> query.points("run00001", "train.loss").values
+    (3.0, 2.0, 1.0)
+    """
     with open() as query:
         return query.points(run_id, series, max_points)
 
 
 def predictions(run_id: str, split: str = "test") -> tuple[Prediction, ...]:
-    """Return predictions of a run of this user's database; see `Query.predictions`."""
+    """Return predictions of a run of this user's database; see `Query.predictions`.
+
+    >>> [row.fusion for row in query.predictions("run00001")]
+    [0.25]
+    """
     with open() as query:
         return query.predictions(run_id, split)
 
