@@ -67,6 +67,18 @@ def pending_commands(
     return read_commands(connection.execute(query).all())
 
 
+def withdraw_commands(
+    connection: Connection, job_id: int, verb: Verb, *, actor: str, now: float
+) -> bool:
+    """Take back what nobody has carried out yet; True when there was such a command."""
+    found = pending_commands(connection, job_id=job_id, verb=verb)
+    for command in found:
+        handle_command(connection, command.id, result=f"withdrawn by {actor}", now=now)
+        why = f"{verb} withdrawn"
+        add_event(connection, "command", now=now, why=why, actor=actor, job_id=job_id)
+    return bool(found)
+
+
 def handle_command(connection: Connection, command_id: int, *, result: str, now: float) -> None:
     """Store that a command was carried out, and what came of it.
 

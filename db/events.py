@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from db.records import Event
@@ -36,6 +39,13 @@ def add_event(
             actor=actor,
         )
     )
+
+
+def add_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store many happenings in one statement; each row names the columns of `add_event`."""
+    if rows:
+        columns = dict.fromkeys(column.name for column in events.c if column.name != "id")
+        connection.execute(events.insert(), [{**columns, **row} for row in rows])
 
 
 def list_events(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -14,6 +13,7 @@ from db.errors import FencedError, JobStateError, NotFoundError
 from db.events import add_event
 from db.records import JobState, NewRun
 from db.rows import from_float
+from db.run_settings import store_settings, store_tags
 from db.tables import attempts, final_metrics, jobs, runs, settings, tags
 
 _CHANGEABLE = frozenset(
@@ -34,6 +34,8 @@ _CHANGEABLE = frozenset(
         "step",
     }
 )
+
+_IDS_A_STATEMENT = 5_000
 
 
 def add_run(connection: Connection, run: NewRun, *, state: JobState = JobState.STARTING) -> None:
@@ -123,6 +125,23 @@ def follow_job(
     connection.execute(update(runs).where(runs.c.id == run_id).values(values))
 
 
+def follow_jobs(
+    connection: Connection, run_ids: Sequence[str], state: JobState, *, now: float
+) -> None:
+    """Give the runs of many jobs that nobody works on the state of their jobs."""
+    values: dict[str, Any] = {
+        "state": state.value,
+        "updated_at": now,
+        "finished_at": now if state.is_finished else None,
+    }
+    if state in (JobState.FAILED, JobState.LOST, JobState.CANCELLED):
+        own = select(jobs.c.error).where(jobs.c.run_id == runs.c.id)
+        values["error"] = own.correlate(runs).scalar_subquery()
+    for begin in range(0, len(run_ids), _IDS_A_STATEMENT):
+        part = run_ids[begin : begin + _IDS_A_STATEMENT]
+        connection.execute(update(runs).where(runs.c.id.in_(part)).values(values))
+
+
 def set_environment(
     connection: Connection, run_id: str, environment: Mapping[str, Any], *, attempt: int
 ) -> None:
@@ -171,24 +190,6 @@ def set_final_metrics(
         connection.execute(insert(final_metrics), rows)
 
 
-def store_settings(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
-    """Store the settings of a run by dotted name, in place of those it had."""
-    connection.execute(delete(settings).where(settings.c.run_id == run_id))
-    rows = [
-        {"run_id": run_id, "name": name, "text": _as_text(value), "number": _as_number(value)}
-        for name, value in values.items()
-    ]
-    if rows:
-        connection.execute(insert(settings), rows)
-
-
-def store_tags(connection: Connection, run_id: str, words: Iterable[str]) -> None:
-    """Add tags to a run; one that it has is left."""
-    rows = [{"run_id": run_id, "tag": word} for word in dict.fromkeys(words)]
-    if rows:
-        connection.execute(upsert.insert(connection, tags).on_conflict_do_nothing(), rows)
-
-
 def add_tag(connection: Connection, run_id: str, tag: str, *, actor: str, now: float) -> None:
     """Put a tag on a run.
 
@@ -229,6 +230,11 @@ def rename(connection: Connection, run_id: str, name: str, *, actor: str, now: f
     _touch(connection, run_id, {"name": name}, why="renamed", actor=actor, now=now)
 
 
+def follow_name(connection: Connection, run_id: str, old: str, new: str) -> None:
+    """Give a run the new name of its job, unless it got one of its own."""
+    connection.execute(update(runs).where(runs.c.id == run_id, runs.c.name == old).values(name=new))
+
+
 def archive(
     connection: Connection, run_id: str, *, actor: str, now: float, archived: bool = True
 ) -> None:
@@ -266,6 +272,16 @@ def is_trashed(connection: Connection, run_id: str) -> bool:
     """Return True for a run in the trash."""
     query = select(runs.c.id).where(runs.c.id == run_id, runs.c.trashed_at.is_not(None))
     return connection.execute(query).first() is not None
+
+
+def trashed_runs(connection: Connection, run_ids: Sequence[str]) -> frozenset[str]:
+    """Return those of the runs that are in the trash."""
+    found: set[str] = set()
+    for begin in range(0, len(run_ids), _IDS_A_STATEMENT):
+        part = run_ids[begin : begin + _IDS_A_STATEMENT]
+        query = select(runs.c.id).where(runs.c.id.in_(part), runs.c.trashed_at.is_not(None))
+        found.update(connection.execute(query).scalars())
+    return frozenset(found)
 
 
 def delete_run(connection: Connection, run_id: str, *, actor: str, now: float) -> None:
@@ -337,15 +353,3 @@ def _refuse(connection: Connection, run_id: str, attempt: int) -> None:
         f"Attempt {attempt} no longer owns run `{run_id}`: attempt {newest} does. "
         "Stop the child and write nothing more."
     )
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
-    return json.dumps(value)
-
-
-def _as_number(value: Any) -> float | None:
-    return from_float(float(value)) if isinstance(value, int | float) else None

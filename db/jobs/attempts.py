@@ -52,7 +52,7 @@ def close_attempt(
         number: the attempt.
         outcome: `succeeded`, `failed`, `cancelled`, `lost` or `paused`.
         now: seconds since the epoch.
-        columns: `exit_code`, `failure_class`, `error`.
+        columns: `exit_code`, `failure_class`, `error`, the peaks of memory, `frozen_seconds`.
     """
     connection.execute(
         update(attempts)

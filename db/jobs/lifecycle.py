@@ -1,13 +1,17 @@
-"""What a worker does with an attempt it holds: start it, end it."""
+"""What a worker does with an attempt it holds: start it, freeze it, end it."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from typing import Any
+
+from sqlalchemy import Connection, update
 
 from db.errors import FencedError, JobStateError
-from db.jobs.attempts import change_attempt, close_attempt
+from db.events import add_event
+from db.jobs.attempts import change_attempt, close_attempt, get_attempt
 from db.jobs.transitions import change_state, get_job
-from db.records import FailureClass, Job, JobState
+from db.records import Attempt, FailureClass, Job, JobState
+from db.tables import jobs
 
 
 def start_attempt(
@@ -54,6 +58,11 @@ def finish_attempt(
     error: str | None = None,
     requeue: bool = False,
     not_before: float | None = None,
+    peak_memory_mib: int | None = None,
+    peak_gpu_mib: int | None = None,
+    frozen_seconds: float = 0.0,
+    running_seconds: float | None = None,
+    alone: bool | None = None,
 ) -> Job:
     """End an attempt: store how, free its devices and move the job on, in one transaction.
 
@@ -69,6 +78,12 @@ def finish_attempt(
         requeue: go back to the queue. A lost attempt that does not makes the job failed. A paused
             one that does is given back: nothing went wrong, so it does not count.
         not_before: earliest next start.
+        peak_memory_mib: most memory of the machine its processes held.
+        peak_gpu_mib: most memory of one GPU its processes held.
+        frozen_seconds: time it was frozen, where that is more than `set_frozen` has been told of.
+        running_seconds: time it has run, by the worker's own clock; None takes the wall clock from
+            the claim on, frozen time left out, and 0 of an attempt whose process never started.
+        alone: whether the next attempt gets whole devices; None leaves that as it is.
 
     Raises:
         FencedError: another attempt has the job, or this one is over already.
@@ -80,6 +95,8 @@ def finish_attempt(
             f"{job.attempt}. Stop the child and write nothing more."
         )
     actor = job.worker_id or "worker"
+    attempt_row = get_attempt(connection, job.run_id, attempt)
+    frozen = max(frozen_seconds, _frozen_seconds(job, attempt_row, now))
     close_attempt(
         connection,
         job.run_id,
@@ -89,7 +106,12 @@ def finish_attempt(
         exit_code=exit_code,
         failure_class=failure_class,
         error=error,
+        peak_memory_mib=peak_memory_mib,
+        peak_gpu_mib=peak_gpu_mib,
+        frozen_seconds=frozen,
     )
+    ran = _wall_seconds(attempt_row, frozen, now) if running_seconds is None else running_seconds
+    more: dict[str, Any] = {} if alone is None else {"is_alone": alone}
     ended = change_state(
         connection,
         job_id,
@@ -99,6 +121,8 @@ def finish_attempt(
         actor=actor,
         now=now,
         error=error,
+        running_seconds=job.running_seconds + ran,
+        **more,
     )
     then = _next_state(ended.state, requeue=requeue)
     if then is None:
@@ -115,6 +139,54 @@ def finish_attempt(
         not_before=not_before,
         max_attempts=allowance,
     )
+
+
+def set_frozen(connection: Connection, job_id: int, attempt: int, frozen: bool, now: float) -> Job:
+    """Store that the processes of a running attempt are stopped where they are, or go on.
+
+    Time frozen is added to the attempt when it goes on; a job in that state already stays as it is.
+
+    Raises:
+        FencedError: another attempt has the job, or this one is over.
+    """
+    job = get_job(connection, job_id, lock=True)
+    if job.attempt != attempt or not job.state.is_live:
+        raise FencedError(
+            f"Attempt {attempt} of job {job_id} is over: the job is {job.state} at attempt "
+            f"{job.attempt}. Stop the child and write nothing more."
+        )
+    if frozen == (job.frozen_at is not None):
+        return job
+    if not frozen:
+        seconds = _frozen_seconds(job, get_attempt(connection, job.run_id, attempt), now)
+        change_attempt(connection, job.run_id, attempt, frozen_seconds=seconds)
+    connection.execute(
+        update(jobs).where(jobs.c.id == job_id).values(frozen_at=now if frozen else None)
+    )
+    add_event(
+        connection,
+        "job",
+        now=now,
+        why="frozen" if frozen else "thawed",
+        actor=job.worker_id or "worker",
+        job_id=job_id,
+        run_id=job.run_id,
+        attempt=attempt,
+        from_state=job.state.value,
+        to_state=job.state.value,
+    )
+    return get_job(connection, job_id)
+
+
+def _frozen_seconds(job: Job, attempt: Attempt, now: float) -> float:
+    """Return how long an attempt has been frozen until now."""
+    current = 0.0 if job.frozen_at is None else max(now - job.frozen_at, 0.0)
+    return attempt.frozen_seconds + current
+
+
+def _wall_seconds(attempt: Attempt, frozen: float, now: float) -> float:
+    """Return how long an attempt has run by the wall clock."""
+    return 0.0 if attempt.pid is None else max(now - attempt.started_at - frozen, 0.0)
 
 
 def _next_state(state: JobState, *, requeue: bool) -> JobState | None:

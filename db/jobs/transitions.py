@@ -2,29 +2,32 @@
 
     held <-> queued --claim--> starting --> running --> succeeded | failed | cancelled
                ^                  |            |
-               |                  +--> stopping --> cancelled | paused
+               |                  +--> stopping --> cancelled | paused | queued | failed
                +-- paused | failed | cancelled | lost   (resume, retry)
 
 A live job (starting, running, stopping) belongs to an attempt: only a caller that names the newest
-attempt may move it. Succeeded is for ever; failed and cancelled are left only by a retry.
+attempt may move it. A stopping job has an aim: what it is to become. Succeeded is for ever; failed
+and cancelled are left only by a retry, or where a user takes back what made them so (`undo`): from
+there comes the way from queued back to paused, and from cancelled back to held or paused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, select, update
 
 from db.errors import FencedError, JobStateError, NotFoundError
-from db.events import add_event
+from db.events import add_events
 from db.jobs.attempts import close_attempt
 from db.jobs.leases import free_devices
 from db.records import Job, JobState
 from db.rows import job_query, read_jobs
-from db.runs import follow_job
+from db.runs import follow_job, follow_jobs
 from db.tables import jobs
 
+_T = TypeVar("_T")
 _ENDS = frozenset(
     {
         JobState.SUCCEEDED,
@@ -38,22 +41,35 @@ _ENDS = frozenset(
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.HELD: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.QUEUED: frozenset(
-        {JobState.HELD, JobState.STARTING, JobState.CANCELLED, JobState.FAILED}
+        {
+            JobState.HELD,
+            JobState.STARTING,
+            JobState.CANCELLED,
+            JobState.FAILED,
+            JobState.PAUSED,
+            JobState.LOST,
+        }
     ),
     JobState.STARTING: _ENDS | {JobState.RUNNING, JobState.STOPPING},
     JobState.RUNNING: _ENDS | {JobState.STOPPING},
-    JobState.STOPPING: _ENDS,
+    JobState.STOPPING: _ENDS | {JobState.STOPPING},
     JobState.PAUSED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.LOST: frozenset(
         {JobState.RUNNING, JobState.QUEUED, JobState.FAILED, JobState.CANCELLED}
     ),
     JobState.FAILED: frozenset({JobState.QUEUED}),
-    JobState.CANCELLED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset({JobState.QUEUED, JobState.HELD, JobState.PAUSED, JobState.LOST}),
     JobState.SUCCEEDED: frozenset(),
 }
 """Where a job may go from each state."""
 
-_CHANGEABLE = frozenset({"not_before", "error", "max_attempts", "lease_until"})
+AIMS = ("cancelled", "paused", "queued", "failed")
+"""What a stopping job can be on its way to."""
+_CHANGEABLE = frozenset(
+    {"not_before", "error", "max_attempts", "lease_until", "running_seconds", "is_alone"}
+)
+_CHUNK = 5_000
+"""Ids in one statement: databases bound their number."""
 
 
 def change_state(
@@ -66,6 +82,7 @@ def change_state(
     now: float,
     attempt: int | None = None,
     worker_id: str | None = None,
+    aim: str | None = None,
     **columns: Any,
 ) -> Job:
     """Move a job to another state, with its run and its event, and return it.
@@ -79,49 +96,91 @@ def change_state(
         now: seconds since the epoch.
         attempt: the fence; needed to move a live job.
         worker_id: the worker that must hold the job; None does not ask.
-        columns: also set `not_before`, `error`, `max_attempts` or `lease_until`.
+        aim: what a job that is now stopping is to become, one of `AIMS`; a stopping job can be
+            given another one.
+        columns: also set `not_before`, `error`, `max_attempts`, `lease_until`, `running_seconds` or
+            `is_alone`.
 
     Raises:
         NotFoundError: no such job.
         JobStateError: the job's state does not allow it.
         FencedError: another attempt or another worker has the job.
     """
-    unknown = set(columns) - _CHANGEABLE
-    if unknown:
-        raise TypeError(f"change_state can't set {', '.join(sorted(unknown))}")
+    _check_columns(to, aim, columns)
     before = get_job(connection, job_id, lock=True)
     _check_fence(before, attempt, worker_id)
-    if to not in TRANSITIONS[before.state] or to is JobState.STARTING:
-        raise JobStateError(_refusal(before, to))
-    changed = connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.id == job_id,
-            jobs.c.state == before.state.value,
-            jobs.c.attempt == before.attempt,
-        )
-        .values({"state": to.value, "reason": why, **_consequences(to, now), **columns})
-    )
-    if changed.rowcount != 1:
-        raise FencedError(f"Job {job_id} was changed by another process meanwhile; look again.")
+    _check_step(before, to)
+    if to is JobState.STOPPING:
+        columns["aim"] = aim
+    _move(connection, (before,), to, why=why, now=now, columns=columns)
     if before.state.is_live and not to.is_live:
         outcome = "lost" if to is JobState.QUEUED else to.value
         close_attempt(connection, before.run_id, before.attempt, outcome=outcome, now=now)
         free_devices(connection, job_id)
     follow_job(connection, before.run_id, to, attempt=before.attempt, now=now)
-    add_event(
-        connection,
-        "job",
-        now=now,
-        why=why,
-        actor=actor,
-        job_id=job_id,
-        run_id=before.run_id,
-        attempt=before.attempt or None,
-        from_state=before.state.value,
-        to_state=to.value,
-    )
+    add_events(connection, [_event(before, to, why=why, actor=actor, now=now)])
     return get_job(connection, job_id)
+
+
+def change_waiting(
+    connection: Connection,
+    before: Sequence[Job],
+    to: JobState,
+    *,
+    why: str,
+    actor: str,
+    now: float,
+    **columns: Any,
+) -> None:
+    """Move many jobs that nobody works on to another state: a few statements for all of them.
+
+    Args:
+        connection: inside `Database.write()`.
+        before: the jobs as read with `get_jobs(..., lock=True)` in this transaction.
+        to: the new state.
+        why: reason in words.
+        actor: who asks.
+        now: seconds since the epoch.
+        columns: as of `change_state`; SQL expressions too.
+
+    Raises:
+        JobStateError: the state of one does not allow it, or it is live.
+        FencedError: another process was faster.
+    """
+    _check_columns(to, None, columns)
+    for job in before:
+        _check_fence(job, None, None)
+        _check_step(job, to)
+    _move(connection, before, to, why=why, now=now, columns=columns)
+    follow_jobs(connection, [job.run_id for job in before], to, now=now)
+    add_events(connection, [_event(job, to, why=why, actor=actor, now=now) for job in before])
+
+
+def get_jobs(
+    connection: Connection, job_ids: Iterable[int], *, lock: bool = False
+) -> tuple[Job, ...]:
+    """Return jobs in the order of their ids as given, each once; `lock` as of `get_job`.
+
+    Raises:
+        NotFoundError: one is not there.
+    """
+    ids = tuple(dict.fromkeys(job_ids))
+    found: dict[int, Job] = {}
+    for part in chunks(ids):
+        if lock and connection.dialect.name != "sqlite":
+            locked = select(jobs.c.id).where(jobs.c.id.in_(part)).order_by(jobs.c.id)
+            connection.execute(locked.with_for_update())
+        rows = read_jobs(connection, job_query().where(jobs.c.id.in_(part)))
+        found |= {job.id: job for job in rows}
+    for job_id in ids:
+        if job_id not in found:
+            raise _no_job(job_id)
+    return tuple(found[job_id] for job_id in ids)
+
+
+def chunks(ids: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Return ids in parts that fit into one statement."""
+    return (ids[begin : begin + _CHUNK] for begin in range(0, len(ids), _CHUNK))
 
 
 def get_job(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
@@ -134,8 +193,65 @@ def get_job(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
         connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
     found = read_jobs(connection, job_query().where(jobs.c.id == job_id))
     if not found:
-        raise NotFoundError(f"There is no job {job_id}. `setgf queue list --all` shows all jobs.")
+        raise _no_job(job_id)
     return found[0]
+
+
+def _no_job(job_id: int) -> NotFoundError:
+    return NotFoundError(f"There is no job {job_id}. `setgf queue list --all` shows all jobs.")
+
+
+def _move(
+    connection: Connection,
+    before: Sequence[Job],
+    to: JobState,
+    *,
+    why: str,
+    now: float,
+    columns: Mapping[str, Any],
+) -> None:
+    """Change the rows; each is found as it was read, or nothing is stored."""
+    values = {"state": to.value, "reason": why, **_consequences(to, now), **columns}
+    alike: dict[tuple[JobState, int], list[int]] = {}
+    for job in before:
+        alike.setdefault((job.state, job.attempt), []).append(job.id)
+    for (state, attempt), ids in alike.items():
+        for part in chunks(ids):
+            changed = connection.execute(
+                update(jobs)
+                .where(jobs.c.id.in_(part), jobs.c.state == state.value, jobs.c.attempt == attempt)
+                .values(values)
+            )
+            if changed.rowcount != len(part):
+                listed = f"Job {part[0]}" if len(part) == 1 else f"One of jobs {part[0]}..."
+                raise FencedError(f"{listed} was changed by another process meanwhile; look again.")
+
+
+def _event(job: Job, to: JobState, *, why: str, actor: str, now: float) -> Mapping[str, Any]:
+    return {
+        "kind": "job",
+        "at": now,
+        "why": why,
+        "actor": actor,
+        "job_id": job.id,
+        "run_id": job.run_id,
+        "attempt": job.attempt or None,
+        "from_state": job.state.value,
+        "to_state": to.value,
+    }
+
+
+def _check_columns(to: JobState, aim: str | None, columns: Mapping[str, Any]) -> None:
+    unknown = set(columns) - _CHANGEABLE
+    if unknown:
+        raise TypeError(f"change_state can't set {', '.join(sorted(unknown))}")
+    if aim is not None and (to is not JobState.STOPPING or aim not in AIMS):
+        raise ValueError(f"`aim` is of a stopping job and one of {', '.join(AIMS)}, not `{aim}`")
+
+
+def _check_step(job: Job, to: JobState) -> None:
+    if to not in TRANSITIONS[job.state] or to is JobState.STARTING:
+        raise JobStateError(_refusal(job, to))
 
 
 def _check_fence(job: Job, attempt: int | None, worker_id: str | None) -> None:
@@ -159,10 +275,17 @@ def _check_fence(job: Job, attempt: int | None, worker_id: str | None) -> None:
 def _consequences(to: JobState, now: float) -> dict[str, Any]:
     """Return what a new state changes besides itself."""
     if to is JobState.RUNNING:
-        return {"started_at": func.coalesce(jobs.c.started_at, now), "finished_at": None}
+        return {
+            "started_at": func.coalesce(jobs.c.started_at, now),
+            "finished_at": None,
+            "cleared_at": None,
+        }
     if to is JobState.STOPPING:
         return {}
-    return {
+    values: dict[str, Any] = {} if to.is_finished else {"cleared_at": None}
+    return values | {
+        "aim": None,
+        "frozen_at": None,
         "worker_id": None,
         "lease_until": None,
         "lease_boot_id": None,

@@ -7,11 +7,22 @@ branch (`valid.mae`), else `split.branch.name` (`valid.text.mae`).
 from db.records.files import Artifact, Checkpoint
 from db.records.metrics import Point, Points, Prediction, SeriesSummary
 from db.records.presence import Device, NewWorker, Sample, Worker
-from db.records.queue import Attempt, Claim, Command, Event, Group, Job, NewJob
+from db.records.queue import (
+    Action,
+    Attempt,
+    Claim,
+    Command,
+    Event,
+    Group,
+    Job,
+    NewJob,
+    PastDuration,
+)
 from db.records.runs import NewRun, Run, RunDetail
 from db.records.states import FailureClass, JobState, Verb
 
 __all__ = [
+    "Action",
     "Artifact",
     "Attempt",
     "Checkpoint",
@@ -26,6 +37,7 @@ __all__ = [
     "NewJob",
     "NewRun",
     "NewWorker",
+    "PastDuration",
     "Point",
     "Points",
     "Prediction",

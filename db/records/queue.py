@@ -192,6 +192,40 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What a user did to the queue, and what `undo` made of it."""
+
+    id: int
+    at: float
+    actor: str
+    what: str
+    """In words: `hold`, `move before job 3`."""
+    job_ids: tuple[int, ...]
+    """The jobs it changed."""
+    undone_at: float | None
+    restored: tuple[int, ...] = ()
+    """Of an undone one: the jobs that have their old values again."""
+    refused: tuple[str, ...] = ()
+    """Of an undone one: a sentence for every job that has moved on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDuration:
+    """How long the succeeded jobs of one kind ran, for the estimate of the next ones."""
+
+    variant: str
+    """All settings but the seed."""
+    model: str
+    data_name: str
+    on_gpu: bool
+    num_jobs: int
+    seconds: float
+    """Mean of running, frozen time left out."""
+    epochs: float
+    """Mean of epochs finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened, stored in the transaction that made it happen."""
 

@@ -12,8 +12,7 @@ from sqlalchemy import Connection
 from db import runs
 from db.engine import Database
 from db.errors import NotFoundError
-from db.jobs import add_attempt, get_attempt
-from db.jobs.queue import ensure_group
+from db.jobs import add_attempt, ensure_group, get_attempt
 from db.records import Attempt
 from setgf.runs.atomic import read_json
 from setgf.runs.folder import RunFolder

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from db.engine import open_database
+from db.jobs import ensure_group
 from db.jobs.attempts import add_attempt
-from db.jobs.queue import ensure_group
 from db.metrics import ingest
 from db.records import Attempt, JobState, NewRun, Point
 from db.runs import add_run, set_final_metrics, update_run

@@ -246,7 +246,7 @@ def test_deleting_a_run_leaves_nothing_of_it_but_its_history(database: Database)
             if connection.execute(select(1).select_from(table)).first()
         }
 
-    assert left == {"events", "workers", "devices"}
+    assert left == {"events", "actions", "workers", "devices"}
 
 
 def test_a_run_that_may_go_on_is_not_deleted(database: Database) -> None:
