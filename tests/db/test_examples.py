@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import pytest
@@ -34,11 +34,17 @@ FUNCTIONS = [
 ]
 
 
-@pytest.fixture
-def q(database: Database, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Query]:
-    """The database that the examples speak of."""
+@pytest.fixture(scope="module")
+def stored(make_database: Callable[[], Database]) -> Database:
+    """The database that the examples speak of; they only read."""
+    database = make_database()
     store(database)
-    monkeypatch.setenv(db.query.URL_VARIABLE, url)
+    return database
+
+
+@pytest.fixture
+def q(stored: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Query]:
+    monkeypatch.setenv(db.query.URL_VARIABLE, stored.url)
     with db.query.open() as opened:
         yield opened
 
