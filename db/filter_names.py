@@ -1,17 +1,21 @@
-"""What a name in a filter or an order can mean: a column of a run, a setting or a metric."""
+"""What a name in a filter, an order or a list can mean: a column of a run, a setting or a metric.
+
+Names become plain SQL, the same for every database, without SQLAlchemy: a command line that lists
+runs starts often, and loading SQLAlchemy takes longer than everything else it does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
-
 from db.filters import Token, nearest, refused
 from db.series_names import METRICS, is_higher_better, join_name, split_name
-from db.tables import final_metrics, groups, runs, series, settings
+
+Execute = Callable[[str, Mapping[str, Any]], Sequence[Sequence[Any]]]
+"""Runs one SELECT with named parameters (`:name`) and returns all rows."""
 
 
 class Kind(Enum):
@@ -28,64 +32,43 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A name as SQL; a setting has its value as text and, where it is one, as a number."""
+    """A name as SQL; a setting has its number, where it is one, beside its text."""
 
     kind: Kind
-    expression: ColumnElement[Any]
-    number: ColumnElement[Any] | None = None
+    sql: str
+    number: str | None = None
+    shown: str | None = None
+    """What is selected, where it is not what is compared and sorted by."""
 
 
-_GROUP = (
-    select(groups.c.name)
-    .where(groups.c.id == runs.c.group_id)
-    .correlate(runs)  # not with the `groups` that a list of runs is joined to
-    .scalar_subquery()
+def _same(kind: Kind, names: str) -> Mapping[str, Field]:
+    return {name: Field(kind, f"runs.{name}") for name in names.split()}
+
+
+_GROUP = "(SELECT name FROM groups WHERE groups.id = runs.group_id)"
+_DURATION = "(coalesce(runs.finished_at, runs.updated_at) - runs.started_at)"
+_TEXTS = (
+    "id name state dataset data_name model variant fingerprint note monitor host device error "
+    "folder code_commit"
 )
-_DURATION = func.coalesce(runs.c.finished_at, runs.c.updated_at) - runs.c.started_at
+_NUMBERS = "seed job_id attempt epoch max_epochs step best_epoch best_valid parameters"  # of `runs`
+MOMENTS = ("created", "started", "finished", "updated", "trashed")
+"""Columns that hold seconds since the epoch; also with `_at`."""
 COLUMNS: Mapping[str, Field] = {
-    "id": Field(Kind.TEXT, runs.c.id),
-    "name": Field(Kind.TEXT, runs.c.name),
-    "state": Field(Kind.TEXT, runs.c.state),
-    "dataset": Field(Kind.TEXT, runs.c.dataset),
-    "data": Field(Kind.TEXT, runs.c.data_name),
-    "data_name": Field(Kind.TEXT, runs.c.data_name),
-    "model": Field(Kind.TEXT, runs.c.model),
+    **_same(Kind.TEXT, _TEXTS),
+    **_same(Kind.NUMBER, _NUMBERS),
+    **{name: Field(Kind.MOMENT, f"runs.{name}_at") for name in MOMENTS},
+    **{f"{name}_at": Field(Kind.MOMENT, f"runs.{name}_at") for name in MOMENTS},
+    "data": Field(Kind.TEXT, "runs.data_name"),
+    "commit": Field(Kind.TEXT, "runs.code_commit"),
     "group": Field(Kind.TEXT, _GROUP),
-    "variant": Field(Kind.TEXT, runs.c.variant),
-    "fingerprint": Field(Kind.TEXT, runs.c.fingerprint),
-    "note": Field(Kind.TEXT, runs.c.note),
-    "monitor": Field(Kind.TEXT, runs.c.monitor),
-    "host": Field(Kind.TEXT, runs.c.host),
-    "device": Field(Kind.TEXT, runs.c.device),
-    "commit": Field(Kind.TEXT, runs.c.code_commit),
-    "error": Field(Kind.TEXT, runs.c.error),
-    "seed": Field(Kind.NUMBER, runs.c.seed),
-    "job": Field(Kind.NUMBER, runs.c.job_id),
-    "attempt": Field(Kind.NUMBER, runs.c.attempt),
-    "epoch": Field(Kind.NUMBER, runs.c.epoch),
-    "max_epochs": Field(Kind.NUMBER, runs.c.max_epochs),
-    "step": Field(Kind.NUMBER, runs.c.step),
-    "best_epoch": Field(Kind.NUMBER, runs.c.best_epoch),
-    "best_valid": Field(Kind.NUMBER, runs.c.best_valid),
-    "parameters": Field(Kind.NUMBER, runs.c.parameters),
-    "created": Field(Kind.MOMENT, runs.c.created_at),
-    "started": Field(Kind.MOMENT, runs.c.started_at),
-    "finished": Field(Kind.MOMENT, runs.c.finished_at),
-    "updated": Field(Kind.MOMENT, runs.c.updated_at),
-    "trashed": Field(Kind.MOMENT, runs.c.trashed_at),
-    "duration": Field(Kind.DURATION, _DURATION),
-    "job_id": Field(Kind.NUMBER, runs.c.job_id),
     "group_name": Field(Kind.TEXT, _GROUP),
-    "code_commit": Field(Kind.TEXT, runs.c.code_commit),
-    "created_at": Field(Kind.MOMENT, runs.c.created_at),
-    "started_at": Field(Kind.MOMENT, runs.c.started_at),
-    "finished_at": Field(Kind.MOMENT, runs.c.finished_at),
-    "updated_at": Field(Kind.MOMENT, runs.c.updated_at),
-    "trashed_at": Field(Kind.MOMENT, runs.c.trashed_at),
-    "tag": Field(Kind.TAG, runs.c.id),
-    "tags": Field(Kind.TAG, runs.c.id),
-    "archived": Field(Kind.BOOLEAN, runs.c.archived),
-    "dirty": Field(Kind.BOOLEAN, runs.c.code_dirty),
+    "job": Field(Kind.NUMBER, "runs.job_id"),
+    "duration": Field(Kind.DURATION, _DURATION),
+    "tag": Field(Kind.TAG, "NULL"),
+    "tags": Field(Kind.TAG, "NULL"),
+    "archived": Field(Kind.BOOLEAN, "runs.archived"),
+    "dirty": Field(Kind.BOOLEAN, "runs.code_dirty"),
 }
 """Names that every run has, some of them also as the record spells them."""
 
@@ -95,12 +78,24 @@ _LAST = "last"
 
 
 class Names:
-    """The names of one database; settings and metrics are looked up when one is first asked for."""
+    """The names of one database, as SQL; what users name is bound as a parameter.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Settings and metrics are looked up when one is first asked for.
+    """
+
+    def __init__(self, execute: Execute, *, prefix: str = "p") -> None:
+        self.parameters: dict[str, Any] = {}
+        """Values by the names that stand for them in the SQL."""
+        self._execute = execute
+        self._prefix = prefix
         self._settings: frozenset[str] | None = None
         self._metrics: frozenset[str] = frozenset()
+
+    def bind(self, value: Any) -> str:
+        """Return the SQL that stands for a value."""
+        key = f"{self._prefix}{len(self.parameters)}"
+        self.parameters[key] = value
+        return f":{key}"
 
     def find(self, text: str, token: Token) -> Field:
         """Return what a name means.
@@ -113,30 +108,59 @@ class Names:
             return COLUMNS[name]
         known = self._load()
         if name in known:
-            return _setting(name)
+            return self._setting(name)
         metric = name.removeprefix(f"{_FIRST}.").removeprefix(f"{_LAST}.")
         if metric in self._metrics or _is_standard(metric) or (not known and "." in name):
-            return _metric(name)
+            return self._metric(name)
         alone = [setting for setting in known if setting.endswith(f".{name}")]
         if len(alone) == 1:
-            return _setting(alone[0])
+            return self._setting(alone[0])
         prefix = name[: len(name) - len(metric)]
         hint = nearest(name, {*COLUMNS, *known, *(prefix + one for one in self._metrics)})
         raise refused(text, token, f"There is nothing called `{name}`.{hint}")
 
     def _load(self) -> frozenset[str]:
         if self._settings is None:
-            run = self._connection.execute
-            self._settings = frozenset(run(select(settings.c.name).distinct()).scalars())
-            logged = select(series.c.split, series.c.branch, series.c.name).distinct()
+            run = self._execute
+            # Most runs have the same names: a step through the index a name, not a scan.
+            self._settings = frozenset(_distinct(run, "settings"))
+            logged = run("SELECT DISTINCT split, branch, name FROM series", {})
             self._metrics = frozenset(
                 {
-                    *run(select(final_metrics.c.name).distinct()).scalars(),
-                    *(join_name(*row) for row in run(logged)),
+                    *_distinct(run, "final_metrics"),
+                    *(join_name(*row) for row in logged),
                     *(f"{split}.{name}" for split in _SPLITS[1:] for name in METRICS),
                 }
             )
         return self._settings
+
+    def _setting(self, name: str) -> Field:
+        where = f"FROM settings WHERE run_id = runs.id AND name = {self.bind(name)}"
+        marked = "CASE WHEN number IS NULL THEN 't' ELSE 'n' END || text"
+        return Field(
+            Kind.SETTING,
+            f"(SELECT text {where})",
+            f"(SELECT number {where})",
+            f"(SELECT {marked} {where})",
+        )
+
+    def _metric(self, name: str) -> Field:
+        role, _, rest = name.partition(".")
+        if role == _LAST:
+            return Field(Kind.NUMBER, self._of_series(rest, "last"))
+        if role == _FIRST:
+            best = "maximum" if is_higher_better(rest) else "minimum"
+            return Field(Kind.NUMBER, self._of_series(rest, best))
+        where = f"run_id = runs.id AND name = {self.bind(name)}"
+        final = f"SELECT value FROM final_metrics WHERE {where}"
+        return Field(Kind.NUMBER, f"coalesce(({final}), {self._of_series(name, 'last')})")
+
+    def _of_series(self, name: str, column: str) -> str:
+        split, branch, inner = map(self.bind, split_name(name))
+        return (
+            f"(SELECT {column} FROM series WHERE run_id = runs.id AND split = {split} "
+            f"AND branch = {branch} AND name = {inner})"
+        )
 
 
 def _is_standard(metric: str) -> bool:
@@ -145,38 +169,11 @@ def _is_standard(metric: str) -> bool:
     return split in _SPLITS and name in {*METRICS, "loss"}
 
 
-def _setting(name: str) -> Field:
-    here = and_(settings.c.run_id == runs.c.id, settings.c.name == name)
-    return Field(
-        Kind.SETTING,
-        select(settings.c.text).where(here).scalar_subquery(),
-        select(settings.c.number).where(here).scalar_subquery(),
+def _distinct(execute: Execute, table: str) -> list[str]:
+    """Return the different names in a table whose `name` is indexed."""
+    query = (
+        f"WITH RECURSIVE found(name) AS (SELECT min(name) FROM {table} UNION ALL "
+        f"SELECT (SELECT min(name) FROM {table} WHERE {table}.name > found.name) FROM found "
+        "WHERE found.name IS NOT NULL) SELECT name FROM found WHERE name IS NOT NULL"
     )
-
-
-def _metric(name: str) -> Field:
-    role, _, rest = name.partition(".")
-    if role == _LAST:
-        return Field(Kind.NUMBER, _of_series(rest, series.c.last))
-    if role == _FIRST:
-        best = series.c.maximum if is_higher_better(rest) else series.c.minimum
-        return Field(Kind.NUMBER, _of_series(rest, best))
-    final = select(final_metrics.c.value).where(
-        final_metrics.c.run_id == runs.c.id, final_metrics.c.name == name
-    )
-    value = func.coalesce(final.scalar_subquery(), _of_series(name, series.c.last))
-    return Field(Kind.NUMBER, value)
-
-
-def _of_series(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    split, branch, inner = split_name(name)
-    return (
-        select(column)
-        .where(
-            series.c.run_id == runs.c.id,
-            series.c.split == split,
-            series.c.branch == branch,
-            series.c.name == inner,
-        )
-        .scalar_subquery()
-    )
+    return [row[0] for row in execute(query, {})]

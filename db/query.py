@@ -28,7 +28,7 @@ from db.checkpoints import list_checkpoints
 from db.engine import Database, open_database
 from db.errors import NotFoundError
 from db.events import list_events
-from db.filter_sql import order_by, where_clause
+from db.filter_clauses import order_by, where_clause
 from db.frames import to_pandas, to_polars
 from db.plain_sql import read_sql
 from db.predictions import list_predictions

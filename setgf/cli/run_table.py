@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, cast
 
-from db.run_list import MOMENTS, Execute, executor, list_rows
+from db.filter_names import MOMENTS
 from db.run_list import connect as connect_file
+from db.run_list import executor, list_rows
 from db.series_names import METRICS
 from setgf.cli.opened import tell_if_new
 from setgf.runs.csv_lines import CsvLines
@@ -58,6 +59,7 @@ def read_rows(
     sort: str | None = None,
     archived: bool = False,
     trashed: bool = False,
+    limit: int | None = None,
 ) -> list[tuple[Any, ...]]:
     """Return the values of `columns` of the runs that match.
 
@@ -66,15 +68,19 @@ def read_rows(
         FilterError: a column, the filter or the order can't be read.
     """
 
-    def read(execute: Execute, only: Collection[str] | None = None) -> list[tuple[Any, ...]]:
-        return list_rows(execute, columns, sort=sort, archived=archived, trashed=trashed, only=only)
-
-    connection = _open_file(url) if where is None else None
+    options: dict[str, Any] = {
+        "where": where,
+        "sort": sort,
+        "archived": archived,
+        "trashed": trashed,
+        "limit": limit,
+    }
+    connection = _open_file(url)
     if connection is not None:
         with closing(connection), suppress(sqlite3.Error):
-            return read(executor(connection))
-    # The engine waits, migrates, filters, or says what is wrong.
-    return _read_through_engine(url, where, read)
+            return list_rows(executor(connection), columns, **options)
+    # The engine waits, migrates, or says what is wrong.
+    return _read_through_engine(url, columns, options)
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -157,23 +163,15 @@ def _open_file(url: str) -> sqlite3.Connection | None:
 
 
 def _read_through_engine(
-    url: str,
-    where: str | None,
-    read: Callable[[Execute, Collection[str] | None], list[tuple[Any, ...]]],
+    url: str, columns: Sequence[str], options: dict[str, Any]
 ) -> list[tuple[Any, ...]]:
-    from sqlalchemy import select, text
-
     from db.engine import open_database
-    from db.filter_sql import where_clause
-    from db.tables import runs
+    from db.filter_clauses import executor as engine_executor
 
     with closing(open_database(url, create=False)) as database, database.read() as connection:
         tell_if_new(database)
-        only = None
-        if where and where.strip():
-            matching = where_clause(connection, where, now=time.time())
-            only = frozenset(connection.execute(select(runs.c.id).where(matching)).scalars())
-        return read(lambda query, values: connection.execute(text(query), values).all(), only)
+        dialect = connection.dialect.name
+        return list_rows(engine_executor(connection), columns, dialect=dialect, **options)
 
 
 def _plain(value: Any) -> Any:

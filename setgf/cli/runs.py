@@ -65,7 +65,9 @@ def list_runs(
         say_json([asdict(run) for run in runs])
         return
     names = read_columns(columns) if columns is not None else DEFAULT_COLUMNS
-    rows = _list_rows(names, where=where, sort=sort, archived=archived, trashed=trashed)[:limit]
+    rows = _list_rows(
+        names, where=where, sort=sort, archived=archived, trashed=trashed, limit=limit
+    )
     if shown == "json":
         say_json([dict(zip(names, row, strict=True)) for row in rows])
     elif shown == "csv":
