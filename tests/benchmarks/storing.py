@@ -94,19 +94,12 @@ def _measure_file(run: RunFolder, keys: int, scalars: int) -> list[str]:
 
 def _measure_server() -> list[list[str]]:
     server = PostgresServer()
+    database = open_database(server.url())
     rows: list[list[str]] = []
     try:
-        for keys, scalars in SIZES[:2]:
-            walls: list[float] = []
-            cpus: list[float] = []
-            for _ in range(ROUNDS):
-                database = open_database(server.url())
-                with tempfile.TemporaryDirectory() as home:
-                    run = write_run(Path(home), keys=keys, scalars=scalars)
-                    wall, cpu = carry(database, run)
-                database.close()
-                walls.append(wall)
-                cpus.append(cpu)
+        for keys, scalars in SIZES[:3]:
+            found = [_store_on_server(database, keys, scalars) for _ in range(ROUNDS)]
+            walls, cpus = zip(*found, strict=True)
             rows.append(
                 [
                     f"PostgreSQL: {scalars:,} of {keys} series",
@@ -116,8 +109,14 @@ def _measure_server() -> list[list[str]]:
                 ]
             )
     finally:
+        database.close()
         server.close()
     return rows
+
+
+def _store_on_server(database: Database, keys: int, scalars: int) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as home:
+        return carry(database, write_run(Path(home), keys=keys, scalars=scalars))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,14 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join([first, *others]))
 
 
+def show_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as a table for a README; the first column is on the left."""
+    print("| " + " | ".join(columns) + " |")
+    print("| --- |" + " ---: |" * (len(columns) - 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
 def interleaved(
     work: Mapping[str, Callable[[], object]], *, rounds: int, clock: Callable[[], float] = time.time
 ) -> dict[str, list[float]]:
