@@ -80,6 +80,7 @@ class Carrier:
 
     def carry_all(self, now: float) -> list[dict[str, Any]]:
         """Store everything that is there; returns all events of the attempt."""
+        self._reader.points_offset = -1  # a server that crashed may have lost its last commits
         while self.carry(now):
             pass
         return read_events(self.attempt)
