@@ -13,6 +13,7 @@
         StoppedError            130   asked to stop; a checkpoint was written
       RunFolderError              1   the run folder can't be read or written
         DiskFullError             1   there is no room for it
+        RunNotFoundError          4   there is no such run
       WorkerError                 5   no worker, GPU or child process
 
 Every message says what is wrong, what it is, what was expected and what to do.
@@ -94,6 +95,12 @@ class RunFolderError(SetgfError):
 
 class DiskFullError(RunFolderError):
     """A run folder's disk has no room; what was stored before is safe."""
+
+
+class RunNotFoundError(RunFolderError):
+    """There is no folder of such a run; the exit code is that of a row that is not there."""
+
+    exit_code = 4
 
 
 class WorkerError(SetgfError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from setgf.cli.output import make_console, note, say, say_json
+from setgf.runs.csv_lines import CsvLines
 from setgf.terms import Dataset, Split
 
 if TYPE_CHECKING:
@@ -169,9 +168,9 @@ def _show(comparisons: Sequence[Comparison], names: Sequence[str], *, is_markdow
 def _to_csv(comparisons: Sequence[Comparison]) -> str:
     from setgf.analysis.comparison import RECORD_COLUMNS
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, RECORD_COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    csv = CsvLines()
+    lines = [csv.line(RECORD_COLUMNS)]
     for comparison in comparisons:
-        writer.writerows(comparison.to_records())
-    return text.getvalue().rstrip("\n")
+        for record in comparison.to_records():
+            lines.append(csv.line(record.get(name) for name in RECORD_COLUMNS))
+    return "".join(lines).removesuffix("\n")

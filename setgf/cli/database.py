@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +10,7 @@ import typer
 from setgf.cli import database_care, database_rebuild
 from setgf.cli.database_care import open_existing, size_in_words
 from setgf.cli.output import say, say_json, say_table
+from setgf.runs.csv_lines import CsvLines
 
 if TYPE_CHECKING:
     from db.engine import Database
@@ -138,11 +137,8 @@ def _facts(database: Database) -> dict[str, Any]:
 
 
 def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue().rstrip("\n")
+    csv = CsvLines()
+    return "".join(map(csv.line, (columns, *rows))).removesuffix("\n")
 
 
 def _cell(value: Any) -> str:

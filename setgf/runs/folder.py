@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from setgf.errors import RunFolderError
+from setgf.errors import RunFolderError, RunNotFoundError
 from setgf.home import Home
 from setgf.runs.atomic import explain, read_json, write_atomically, write_json
 
@@ -296,12 +296,12 @@ def open_run(home: Home, run_id: str) -> RunFolder:
     """Return the folder of a run by its whole id.
 
     Raises:
-        RunFolderError: there is none.
+        RunNotFoundError: there is none.
     """
     folder = RunFolder(home.runs / run_id)
     is_id = len(run_id) == ID_LENGTH and all(letter in ID_LETTERS for letter in run_id)
     if not is_id or not (folder.path / "run.json").is_file():
-        raise RunFolderError(f"No run folder `{run_id}` in {home.runs}. See `setgf runs list`.")
+        raise RunNotFoundError(f"No run folder `{run_id}` in {home.runs}. See `setgf runs list`.")
     return folder
 
 

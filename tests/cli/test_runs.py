@@ -166,3 +166,13 @@ def test_an_archived_run_leaves_the_list_until_it_is_restored():
     assert [r["id"] for r in run_setgf("runs", "list", "--archived", "--json").json] == ["aaaaaaaa"]
     assert run_setgf("runs", "restore", "aaaaaaaa").code == 0
     assert len(run_setgf("runs", "list", "--json").json) == 1
+
+
+def test_a_run_that_is_not_there_has_one_exit_code_everywhere(home):
+    store_run("aaaaaaaa")
+
+    assert run_setgf("runs", "show", "zzzz9999").code == 4
+    outcome = run_setgf("train", "--resume", "zzzz9999")
+
+    assert outcome.code == 4
+    assert "No run folder `zzzz9999`" in outcome.err

@@ -111,6 +111,16 @@ def test_sql_prints_a_table_csv_or_json(
     assert "job 2" in capsys.readouterr().out
 
 
+def test_csv_keeps_a_lone_carriage_return_in_its_cell(
+    own_home: Path, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_one(database, 1, name="a\rb")
+
+    assert run("db", "sql", "SELECT name, job_id FROM queue", "--format", "csv") == 0
+
+    assert capsys.readouterr().out == 'name,job_id\n"a\rb",1\n'
+
+
 def test_sql_refuses_to_write_with_one_sentence(
     own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
