@@ -19,6 +19,7 @@ from setgf.runs.journal import RECORD_SIZE
 from tests.acceptance.small_disk import MIB, NoSmallDiskError, SmallDisk, small_disk
 from tests.acceptance.user import User, check_refusal, fingerprints
 from tests.data.builders import make_content
+from tests.db.test_upgrade import OLD_SCHEMAS
 
 DATA, DATABASE = 3, 4
 SYNTH = ("data", "synth", "--name", "big", "--samples", "3000")
@@ -218,6 +219,73 @@ def test_a_full_database_disk_stops_neither_training_nor_worker_and_nothing_is_l
     assert count_points(user.home / "copy.db") == size // RECORD_SIZE
 
 
+def old_database(disk: SmallDisk, folder: Path) -> User:
+    """Return somebody whose database, of 2 MB, is of the first schema."""
+    path = folder / "setgf.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(OLD_SCHEMAS[0].read_text())
+        connection.execute("PRAGMA journal_mode=WAL")
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(events)")]
+        rest = ", ".join(name for name in columns if name not in ("id", "why"))
+        connection.execute(
+            f"INSERT INTO events (why, {rest}) WITH RECURSIVE n(i) AS "
+            f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+            f"SELECT hex(randomblob(500)), {rest} FROM n, (SELECT * FROM events LIMIT 1)"
+        )
+        connection.commit()
+    (disk.outside / "home").mkdir()
+    shutil.copy(path, disk.outside / "home")
+    return User(disk.folder / "home", disk.prefix)
+
+
+@pytest.mark.slow
+def test_an_upgrade_that_does_not_fit_leaves_the_database_as_it_was(
+    disk: SmallDisk, tmp_path: Path
+) -> None:
+    user = old_database(disk, tmp_path)
+    home = disk.outside / "home"
+    before = fingerprints(home)
+    refused = 0
+
+    for spare in (0, MIB // 2, 2 * MIB, 5 * MIB // 2, 3 * MIB):
+        disk.fill(spare=spare)
+        outcome = user.run("db", "upgrade")
+        (disk.outside / "filler").unlink()
+        if outcome.code == 0:
+            break
+        refused += 1
+        check_refusal(outcome, DATABASE, "full", "Make space")
+        assert fingerprints(home) == before
+        assert user_version(home / "setgf.db") == 1
+
+    assert refused >= 3
+    user.must("db", "upgrade")
+    assert "is sound" in user.must("db", "check").out
+    assert user.must("db", "info", "--json").json["jobs"] > 0
+
+
+@pytest.mark.slow
+def test_care_of_the_database_on_a_full_disk_is_refused_and_leaves_nothing(
+    disk: SmallDisk, first_home: Path
+) -> None:
+    user = move_in(disk, first_home)
+    copy = disk.folder / "copy.db"
+    user.must("db", "backup", copy)
+    other = disk.folder / "other.db"
+    disk.fill(spare=64 << 10)
+    before = fingerprints(disk.outside)
+
+    for words in (("backup", other), ("restore", copy), ("rebuild",)):
+        check_refusal(user.run("db", *words), DATABASE, "full", "Make space")
+        assert fingerprints(disk.outside) == before, words
+
+    check_refusal(user.run("db", "vacuum"), DATABASE, "full")
+    (disk.outside / "filler").unlink()
+    assert "is sound" in user.must("db", "check").out
+    assert len(user.must("queue", "list", "--json").json) == 2
+    user.must("db", "backup", other)
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 90.0) -> None:
     """Wait for a condition; fail loudly when it does not come."""
     deadline = time.monotonic() + seconds
@@ -245,6 +313,11 @@ def count_points(database: Path) -> int:
     """Return how many points are stored, counted the way a reader sees them."""
     with closing(sqlite3.connect(database)) as connection:
         return int(connection.execute("SELECT count(*) FROM points").fetchone()[0])
+
+
+def user_version(database: Path) -> int:
+    """Return the schema version of a database."""
+    return int.from_bytes(database.read_bytes()[60:64], "big")  # its place in SQLite's header
 
 
 def damage_pages(path: Path) -> None:
