@@ -27,8 +27,9 @@ def shorten_waits(connection: Connection, *, now: float) -> tuple[int, ...]:
     )
     for job_id, not_before in connection.execute(waiting).all():
         last = next(iter(list_events(connection, job_id=job_id, limit=1)), None)
-        is_retry = last is not None and last.to_state == JobState.QUEUED and last.attempt
-        if last is None or not is_retry or last.at <= now or last.at > not_before:
+        if last is None or last.to_state != JobState.QUEUED or last.attempt is None:
+            continue
+        if not_before is None or not now < last.at <= not_before:
             continue
         is_same = (jobs.c.id == job_id) & (jobs.c.not_before == not_before) & IS_QUEUED
         connection.execute(
