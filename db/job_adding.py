@@ -86,7 +86,7 @@ def insert_jobs(
     group_id = None
     if group_name is not None:
         group_id = insert_group(statements, group_name, group_kind, now=now)
-    ((last,),) = statements.rows("SELECT coalesce(max(position), 0) FROM jobs", {})
+    last = _last_position(statements, {new.priority for new in new_jobs})
     ids: list[int] = []
     for offset, new in enumerate(new_jobs, start=1):
         row = _job_row(new, group_id=group_id, position=last + offset, now=now)
@@ -138,6 +138,22 @@ def same_experiments(
     return found
 
 
+def _last_position(statements: Statements, priorities: Iterable[int]) -> float:
+    """Return a position that no waiting job of these priorities is behind.
+
+    Two looks into an index: a job's position begins as about its id, and one that was moved to the
+    end of the queue is behind those of its priority.
+    """
+    found = list(statements.rows("SELECT max(id) FROM jobs", {}))
+    for priority in priorities:
+        query = (
+            "SELECT position FROM jobs WHERE state = 'queued' AND priority = :priority "
+            "ORDER BY position DESC LIMIT 1"
+        )
+        found += statements.rows(query, {"priority": priority})
+    return max(float(row[0] or 0) for row in found)
+
+
 def _job_row(new: NewJob, *, group_id: int | None, position: float, now: float) -> dict[str, Any]:
     made = {
         "group_id": group_id,
@@ -187,9 +203,7 @@ def _insert_belongings(
             for i, new in added
         ],
     )
-    changes = [
-        {"job_id": job_id, "before": {}, "after": {"state": _state(new)}} for job_id, new in added
-    ]
+    changes = [{"job_id": job_id, "attempt": 0, "before": None, "after": {}} for job_id, _ in added]
     statements.rows(
         _ADD_ACTION,
         {"at": now, "actor": actor, "what": ADDED, "changes": json.dumps(changes)},

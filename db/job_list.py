@@ -228,9 +228,12 @@ def living_devices(statements: Statements, *, now: float) -> Mapping[str, list[s
 def past_runs(statements: Statements) -> list[PastRun]:
     """Return how long the newest runs took that ended well, the newest first."""
     rows = statements.rows(
+        # Jobs of earlier versions have no time of running: from their start to their end, then.
         "SELECT jobs.variant, jobs.model, jobs.data_name, jobs.gpus > 0, runs.epoch, "
-        "jobs.max_epochs, jobs.running_seconds FROM jobs JOIN runs ON runs.id = jobs.run_id "
-        "WHERE jobs.state = 'succeeded' AND jobs.running_seconds > 0 AND runs.epoch > 0 "
+        "jobs.max_epochs, CASE WHEN jobs.running_seconds > 0 THEN jobs.running_seconds "
+        "ELSE jobs.finished_at - jobs.started_at END "
+        "FROM jobs JOIN runs ON runs.id = jobs.run_id "
+        "WHERE jobs.state = 'succeeded' AND jobs.started_at IS NOT NULL AND runs.epoch > 0 "
         f"ORDER BY jobs.finished_at DESC LIMIT {MOST_PAST_RUNS}",
         {},
     )

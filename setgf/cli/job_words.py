@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from setgf.cli.opened import tell_if_new
-from setgf.errors import ConfigError
+from setgf.worker.quantities import parse_ids
 
 if TYPE_CHECKING:
     from db.engine import Database
     from db.query import Query
     from db.records import Job
+    from db.statements import Statements
 
-MOST_IDS = 100_000
 SECONDS_A_MINUTE, SECONDS_AN_HOUR, SECONDS_A_DAY = 60, 3600, 86400
-
-
-def parse_ids(texts: Iterable[str]) -> tuple[int, ...]:
-    """Read job ids: `3`, `5-9`, `3,5-9`; each once, in the order given.
-
-    Raises:
-        ConfigError: not numbers, or a range that runs backwards.
-    """
-    found: dict[int, None] = {}
-    for part in (part for text in texts for part in text.replace(",", " ").split()):
-        low, dash, high = part.partition("-")
-        if not (low.isascii() and low.isdecimal() and (not dash or high.isdecimal())):
-            raise ConfigError(f"Job ids must be numbers or ranges like `3 5-9`, but are `{part}`.")
-        first, last = int(low), int(high) if dash else int(low)
-        if last < first:
-            raise ConfigError(f"The id range `{part}` runs backwards; write `{last}-{first}`.")
-        if last - first >= MOST_IDS:
-            raise ConfigError(f"The id range `{part}` is longer than {MOST_IDS} jobs.")
-        found.update(dict.fromkeys(range(first, last + 1)))
-    return tuple(found)
 
 
 def open_queue(*, create: bool = True) -> Database:
@@ -63,6 +44,62 @@ def ask_queue() -> Query:
     from db.query import Query
 
     return Query(open_queue(create=False))
+
+
+@contextmanager
+def reading() -> Generator[Statements]:
+    """Open the run database for plain statements that read, where it can be without SQLAlchemy.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    from db.statements import EngineStatements, FileStatements, file_connection
+    from setgf.home import find_home
+
+    connection = file_connection(find_home().database_url, read_only=True)
+    if connection is None:
+        with closing(open_queue(create=False)) as database, database.read() as inner:
+            yield EngineStatements(inner)
+        return
+    with closing(connection), _told_by_file():
+        connection.execute("BEGIN")
+        yield FileStatements(connection)
+
+
+@contextmanager
+def writing() -> Generator[Statements]:
+    """Open the run database for plain statements that write: all are stored, or none.
+
+    The database is made where there is none.
+    """
+    from db.statements import EngineStatements, FileStatements, file_connection
+    from setgf.home import find_home
+
+    connection = file_connection(find_home().database_url, read_only=False)
+    if connection is None:
+        with closing(open_queue()) as database, database.write() as inner:
+            yield EngineStatements(inner)
+        return
+    with closing(connection), _told_by_file():
+        connection.execute("BEGIN IMMEDIATE")
+        yield FileStatements(connection)
+        connection.execute("COMMIT")
+
+
+@contextmanager
+def _told_by_file() -> Generator[None]:
+    """Raise what SQLite refuses as one of `db.errors`; only then is SQLAlchemy loaded."""
+    import sqlite3
+
+    try:
+        yield
+    except sqlite3.Error as error:
+        from db.failures import describe
+        from db.statements import file_path
+        from setgf.home import find_home
+
+        url = find_home().database_url
+        raise describe(error, str(file_path(url) or url)) from error
 
 
 def actor() -> str:
@@ -108,3 +145,18 @@ def plain_job(job: Job, *, with_config: bool = False) -> Mapping[str, Any]:
 def first_line(text: str | None) -> str:
     """Return the line of an error that says most: its last."""
     return text.strip().splitlines()[-1] if text and text.strip() else ""
+
+
+__all__ = [
+    "actor",
+    "ask_queue",
+    "first_line",
+    "open_queue",
+    "parse_ids",
+    "plain_job",
+    "reading",
+    "show_duration",
+    "show_moment",
+    "show_time",
+    "writing",
+]

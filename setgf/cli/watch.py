@@ -12,7 +12,7 @@ from setgf.cli.job_words import ask_queue, first_line
 from setgf.cli.output import note, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from db.query import Query
     from db.records import Job, Run
@@ -46,14 +46,27 @@ def watch(
 class Watcher:
     """Remembers what was shown of every job, and says what is new."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(
+        self, query: Query, ids: Sequence[int] | None = None, *, is_terse: bool = False
+    ) -> None:
+        """Watch jobs.
+
+        Args:
+            query: of the run database.
+            ids: only these, and how they stand at the beginning is said; None: all.
+            is_terse: only changes of state.
+        """
         self.query = query
+        self.jobs: tuple[Job, ...] = ()
+        """As they were at the last look."""
         self.is_idle = False
         """True when no job waits or runs."""
+        self._ids = ids
+        self._is_terse = is_terse
         self._shown: dict[int, tuple[object, ...]] = {}
         self._said_at: dict[int, float] = {}
         self._version: int | None = None
-        self._is_first = True
+        self._is_first = ids is None
 
     def look(self, now: float) -> Iterator[str]:
         """Yield a line for every job that changed since the last look."""
@@ -61,8 +74,8 @@ class Watcher:
         if version == self._version:
             return
         self._version = version
-        jobs = self.query.jobs()
-        for job in jobs:
+        self.jobs = self._read()
+        for job in self.jobs:
             if self._is_first and job.state.is_finished:
                 self._shown[job.id] = self._key(job, None)
                 continue
@@ -72,23 +85,34 @@ class Watcher:
             if self._has_news(job, run, now):
                 yield describe(job, run, self._loss(run))
         self._is_first = False
-        self.is_idle = not any(job.state.is_live or job.state == "queued" for job in jobs)
+        self.is_idle = not any(job.state.is_live or job.state == "queued" for job in self.jobs)
 
     def wait(self, seconds: float) -> None:
         """Wait until the next look."""
         time.sleep(seconds)
 
+    def _read(self) -> tuple[Job, ...]:
+        """Return the jobs that may have changed: those that were over stay as they are."""
+        if self._ids is None:
+            return self.query.jobs()
+        known = {job.id: job for job in self.jobs}
+        open_ids = [i for i in self._ids if i not in known or not known[i].state.is_finished]
+        known |= {job.id: job for job in self.query.jobs(ids=open_ids)}
+        return tuple(known.values())
+
     def _was_finished(self, job: Job) -> bool:
         return self._shown.get(job.id, ("",))[0] == job.state
 
     def _key(self, job: Job, run: Run | None) -> tuple[object, ...]:
-        return (job.state, job.attempt, run.epoch if run else 0, run.best_epoch if run else None)
+        if self._is_terse or run is None:
+            return (job.state, job.attempt, 0, None)
+        return (job.state, job.attempt, run.epoch, run.best_epoch)
 
     def _has_news(self, job: Job, run: Run | None, now: float) -> bool:
         if job.state == "starting":  # for a moment only
             return False
         key = self._key(job, run)
-        is_old = now - self._said_at.get(job.id, 0.0) >= SECONDS_A_LINE
+        is_old = not self._is_terse and now - self._said_at.get(job.id, 0.0) >= SECONDS_A_LINE
         if key == self._shown.get(job.id) and not (is_old and job.state == "running"):
             return False
         self._shown[job.id] = key

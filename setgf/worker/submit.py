@@ -12,8 +12,18 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from db.job_adding import same_experiments
 from db.records import Job, JobState, NewJob, NewRun
-from setgf.config import ExperimentConfig, ModelName, build_config, config_from_dict, full_name
+from setgf.config import (
+    ExperimentConfig,
+    ModelName,
+    build_config,
+    config_from_dict,
+    full_name,
+    override,
+    parse_assignments,
+    short_name,
+)
 from setgf.config.settings import flatten_plain
 from setgf.errors import ConfigError
 from setgf.home import Home
@@ -21,38 +31,50 @@ from setgf.runs.folder import RunIdentity, new_run_id
 from setgf.terms import Dataset, metric_names
 
 if TYPE_CHECKING:
-    from db.engine import Database
+    from db.statements import Statements
 
 MODEL_NAMES: tuple[str, ...] = get_args(ModelName)
 _WORTH_REPEATING = (JobState.FAILED, JobState.CANCELLED, JobState.LOST)
-_IDS_A_QUERY = 500
+MOST_JOBS = 10_000
+"""A request for more is taken for a slip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a user asks for: the jobs are all pairs of models and seeds."""
+    """What a user asks for: a job for every model, every point of the grid and every seed."""
 
     data_name: str
     models: tuple[str, ...] = ("setgf",)
     seeds: tuple[int, ...] = (1111,)
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """By dotted or bare name; text is read as the setting's type."""
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
+    """Settings with the values to try; several of them: every combination."""
     preset: str | None = None
     """Name or .toml file; None takes the data set's."""
     name: str | None = None
     """Begins the jobs' names; None makes one of model and data."""
     gpus: float | None = None
     """None: one where this machine has any and `train.device` allows it."""
+    memory_mib: int | None = None
+    time_limit: float | None = None
+    """Seconds of running."""
+    not_before: float | None = None
+    """Seconds since the epoch."""
     priority: int = 0
     max_attempts: int = 3
     held: bool = False
     after: tuple[int, ...] = ()
+    """Jobs that must succeed first."""
+    after_any: tuple[int, ...] = ()
+    """Jobs that must be over first, however they end."""
     tags: tuple[str, ...] = ()
+    owner: str = ""
     command: tuple[str, ...] = ()
 
 
 def plan_jobs(home: Home, request: Request) -> tuple[NewJob, ...]:
-    """Return the jobs of a request, checked: for every model, every seed. Nothing is stored.
+    """Return the jobs of a request, checked: models, grid, seeds. Nothing is stored.
 
     Raises:
         ConfigError: a model, setting, preset or metric is not known or not allowed.
@@ -64,51 +86,95 @@ def plan_jobs(home: Home, request: Request) -> tuple[NewJob, ...]:
     for model in request.models:
         if model not in MODEL_NAMES:
             raise ConfigError(f"No model `{model}`. Known models: {', '.join(MODEL_NAMES)}.")
+    points = _grid_points(request)
+    number = len(request.models) * len(request.seeds) * len(points)
+    if number > MOST_JOBS:
+        raise ConfigError(f"That would be {number} jobs; at most {MOST_JOBS} are added at once.")
     dataset = find_store(home, request.data_name)[1].dataset
     configs = [
-        _config(request, dataset, model, seed)
-        for model, seed in product(request.models, request.seeds)
+        (_config(request, dataset, model, seed, point), point)
+        for model, point, seed in product(request.models, points, request.seeds)
     ]
-    _check(configs, dataset)
-    return tuple(_job(request, config, dataset) for config in configs)
+    _check([config for config, _ in configs], dataset)
+    return tuple(_job(request, config, point, dataset) for config, point in configs)
+
+
+def group_kind(request: Request) -> str:
+    """Return what a group of the request's jobs is: `grid`, `seeds` or `jobs`."""
+    if request.grid:
+        return "grid"
+    return "seeds" if len(request.seeds) > 1 else "jobs"
+
+
+def edited_values(job: Job, assignments: Sequence[str]) -> dict[str, Any]:
+    """Return what `db.jobs.edit` needs to give a job other settings: its config and what follows.
+
+    Args:
+        job: one that never started.
+        assignments: `setting=value`.
+
+    Raises:
+        ConfigError: a setting is not known or not allowed, or names other data.
+    """
+    settings = {full_name(name): value for name, value in parse_assignments(assignments).items()}
+    if "data.name" in settings:
+        raise ConfigError(
+            "`data.name` of a queued job can't be changed; queue another with `setgf queue add`."
+        )
+    config = override(config_from_dict(job.config), settings)
+    _check([config], Dataset(job.dataset))
+    return {
+        "config": config.to_dict(),
+        "settings": config.flatten(),
+        "fingerprint": config.fingerprint,
+        "variant": config.variant,
+        "model": config.model.name,
+        "seed": config.seed,
+        "max_epochs": config.train.max_epochs,
+    }
 
 
 def find_duplicates(
-    database: Database, fingerprints: Iterable[str]
+    statements: Statements, fingerprints: Iterable[str]
 ) -> Mapping[str, tuple[int, JobState]]:
     """Return the newest job, with its state, of every fingerprint that waits, runs or is done.
 
     Args:
-        database: the run database.
+        statements: of the run database.
         fingerprints: of the experiments in question.
     """
-    from sqlalchemy import select
-
-    from db.tables import jobs
-
     kept = [state.value for state in JobState if state not in _WORTH_REPEATING]
-    wanted = tuple(dict.fromkeys(fingerprints))
-    found: dict[str, tuple[int, JobState]] = {}
-    with database.read() as connection:
-        for begin in range(0, len(wanted), _IDS_A_QUERY):
-            part = wanted[begin : begin + _IDS_A_QUERY]
-            query = select(jobs.c.fingerprint, jobs.c.id, jobs.c.state).where(
-                jobs.c.fingerprint.in_(part), jobs.c.state.in_(kept)
-            )
-            for fingerprint, job_id, state in connection.execute(query.order_by(jobs.c.id)):
-                found[fingerprint] = (job_id, JobState(state))
-    return found
+    found = same_experiments(statements, fingerprints, kept)
+    return {one: (job_id, JobState(state)) for one, (job_id, state) in found.items()}
 
 
-def _config(request: Request, dataset: Dataset, model: str, seed: int) -> ExperimentConfig:
+def _grid_points(request: Request) -> tuple[Mapping[str, Any], ...]:
+    """Return every combination of the grid's values, by full setting name."""
+    values: dict[str, Sequence[Any]] = {}
+    settings = {full_name(name) for name in request.settings}
+    for name, tried in request.grid.items():
+        full = full_name(name)
+        if full in values or full in settings:
+            raise ConfigError(f"`{full}` can't be set twice: it is in the grid already.")
+        if not tried:
+            raise ConfigError(f"The grid over `{full}` must name at least one value.")
+        if len({str(value) for value in tried}) != len(tried):
+            raise ConfigError(f"The grid over `{full}` names one value twice.")
+        values[full] = tried
+    return tuple(dict(zip(values, point, strict=True)) for point in product(*values.values()))
+
+
+def _config(
+    request: Request, dataset: Dataset, model: str, seed: int, point: Mapping[str, Any]
+) -> ExperimentConfig:
     chosen = {"data.name": request.data_name, "model.name": model, "seed": seed}
-    for name in request.settings:
+    for name in (*request.settings, *point):
         if full_name(name) in chosen:
             option = {"data.name": "--data", "model.name": "--model", "seed": "--seeds"}
             raise ConfigError(
                 f"`{full_name(name)}` can't be set twice; use `{option[full_name(name)]}`."
             )
-    settings = {**request.settings, **chosen}
+    settings = {**request.settings, **point, **chosen}
     return build_config(dataset=dataset, preset=request.preset, settings=settings)
 
 
@@ -126,11 +192,29 @@ def _check(configs: Sequence[ExperimentConfig], dataset: Dataset) -> None:
         encoder_folder(encoder)
 
 
-def _job(request: Request, config: ExperimentConfig, dataset: Dataset) -> NewJob:
-    begin = request.name or f"{config.model.name} {request.data_name}"
+def _name(request: Request, config: ExperimentConfig, point: Mapping[str, Any]) -> str:
+    """Return what tells a job from the others of its request."""
+    words = [request.name or f"{config.model.name} {request.data_name}"]
+    if request.name and len(request.models) > 1:
+        words.append(config.model.name)
+    words += [f"{short_name(name)}={_show(value)}" for name, value in point.items()]
+    if len(request.seeds) > 1 or not request.name:
+        words.append(str(config.seed))
+    return " ".join(words)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _job(
+    request: Request, config: ExperimentConfig, point: Mapping[str, Any], dataset: Dataset
+) -> NewJob:
     return NewJob(
         run_id=new_run_id(),
-        name=f"{begin} {config.seed}" if len(request.seeds) > 1 or not request.name else begin,
+        name=_name(request, config, point),
         config=config.to_dict(),
         settings=config.flatten(),
         fingerprint=config.fingerprint,
@@ -141,11 +225,16 @@ def _job(request: Request, config: ExperimentConfig, dataset: Dataset) -> NewJob
         seed=config.seed,
         max_epochs=config.train.max_epochs,
         gpus=_gpus(request, config),
+        memory_mib=request.memory_mib,
+        time_limit=request.time_limit,
+        not_before=request.not_before,
+        owner=request.owner,
         priority=request.priority,
         max_attempts=request.max_attempts,
         held=request.held,
         tags=request.tags,
         after=request.after,
+        after_any=request.after_any,
         command=request.command,
     )
 
