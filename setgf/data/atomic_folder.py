@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from setgf.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from setgf.data.ragged import Array
 
 _CHUNK_BYTES = 1 << 24
@@ -43,31 +45,48 @@ class FolderWriter:
 
     def write_array(self, name: str, values: Array) -> None:
         """Write `values` as the .npy file `name`; big-endian numbers become little-endian."""
+        self.write_rows(name, [values], values.shape, values.dtype)
+
+    def write_rows(
+        self, name: str, chunks: Iterable[Array], shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        """Write the .npy file `name` of that shape from its rows, a chunk at a time."""
         import numpy as np  # looking whether a folder is there must cost no numpy
 
-        values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-        header = BytesIO()
-        np.lib.format.write_array_header_1_0(
-            header, np.lib.format.header_data_from_array_1_0(values)
-        )
-        body = values.reshape(-1).view(np.uint8).data if values.size else memoryview(b"")
-        self._write(name, memoryview(header.getvalue()), body)
+        dtype = dtype.newbyteorder("<")
+        header, rows = BytesIO(), 0
+        described = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, described)
+
+        def parts() -> Iterator[memoryview]:
+            nonlocal rows
+            yield memoryview(header.getvalue())
+            for chunk in chunks:
+                rows += len(chunk) if shape else 1
+                flat = np.ascontiguousarray(chunk, dtype).reshape(-1)
+                if flat.size:
+                    yield flat.view(np.uint8).data
+
+        self._write(name, parts())
+        if rows != (shape[0] if shape else 1):
+            raise AssertionError(f"{name}: {rows} rows were given for the shape {shape}")
 
     def write_json(self, name: str, value: Any) -> None:
         """Write `value` as the JSON file `name`."""
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
-        self._write(name, memoryview(text.encode("utf-8", "replace")))
+        self._write(name, [memoryview(text.encode("utf-8", "replace"))])
 
-    def _write(self, name: str, *parts: memoryview) -> None:
-        digest = hashlib.sha256()
+    def _write(self, name: str, parts: Iterable[memoryview]) -> None:
+        digest, size = hashlib.sha256(), 0
         with (self.folder / name).open("xb", buffering=0) as file:
             for part in parts:
                 for start in range(0, len(part), _CHUNK_BYTES):
                     chunk = part[start : start + _CHUNK_BYTES]
                     digest.update(chunk)
                     _write_all(file, chunk)
+                size += len(part)
             os.fsync(file.fileno())
-        self.files[name] = FileFacts(sum(map(len, parts)), digest.hexdigest())
+        self.files[name] = FileFacts(size, digest.hexdigest())
 
 
 @contextlib.contextmanager

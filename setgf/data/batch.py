@@ -229,6 +229,9 @@ def fit_normaliser(store: FeatureStore, config: DataConfig) -> Normaliser | None
     """Return the scaling of the train split's real frames; None when the config wants none."""
     if not config.normalise:
         return None
+    if (known := store.manifest.scaling) is not None:
+        parts = {name: Scaling.from_plain(plain) for name, plain in known.items()}
+        return Normaliser(audio=parts[Modality.AUDIO], vision=parts[Modality.VISION])
     train = store.split(Split.TRAIN)
     return Normaliser(
         audio=fit_scaling(train.audio.values), vision=fit_scaling(train.vision.values)

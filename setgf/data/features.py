@@ -12,15 +12,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from setgf.data.atomic_folder import hash_file
-from setgf.data.cleaning import FrameEnds, Frames, find_ends, find_padding_side, lay_out
+from setgf.data.blocks import Block, OpenFile
+from setgf.data.cleaning import FrameEnds, Frames, LaidOut, find_ends, find_padding_side, lay_out
 from setgf.data.manifest import StoreFacts
 from setgf.data.pickle_guard import load_pickle
-from setgf.data.ragged import Ragged
 from setgf.data.recognise import check_labels, recognise_dataset, recognise_language
 from setgf.data.report import Cleaning, build_report
+from setgf.data.split_data import SplitSource
 from setgf.data.split_reader import SplitReader, TextPieces
-from setgf.data.store import SplitData
 from setgf.data.tokens import CHINESE_VOCABULARY, ENGLISH_VOCABULARY
 from setgf.errors import DataError
 from setgf.terms import Dataset, Modality, Split
@@ -34,7 +33,7 @@ class FeatureFile:
     """A feature file, read, checked and cleaned: what `write_store` needs."""
 
     path: Path
-    splits: Mapping[Split, SplitData]
+    splits: Mapping[Split, SplitSource]
     facts: StoreFacts
 
 
@@ -63,7 +62,7 @@ def read_feature_file(path: Path, dataset: Dataset | None = None) -> FeatureFile
     facts = _Facts(path, language, dataset, max(float(np.abs(y).max()) for y in labels.values()))
     family = facts.family(audio[Split.TRAIN].width, vision[Split.TRAIN].width)
     splits = {
-        split: SplitData(
+        split: SplitSource(
             ids=readers[split].ids,
             transcripts=transcripts[split],
             labels=labels[split],
@@ -84,7 +83,7 @@ def read_feature_file(path: Path, dataset: Dataset | None = None) -> FeatureFile
             language=language,
             aligned=steps == audio_steps == vision_steps and len(steps) == 1,
             source=path.name,
-            source_sha256=hash_file(path),
+            source_sha256=OpenFile(path).sha256(),
             vocabulary=CHINESE_VOCABULARY if language == "zh" else ENGLISH_VOCABULARY,
             report=build_report(splits, family, cleaning),
         ),
@@ -141,19 +140,19 @@ def _read_frames(
     modality: Modality,
     cleaning: Cleaning,
     pieces: Mapping[Split, TextPieces | None] | None = None,
-) -> tuple[dict[Split, Ragged], set[int]]:
+) -> tuple[dict[Split, LaidOut], set[int]]:
     """Return the real frames of a modality and the padded steps seen; text may be absent."""
     if modality is Modality.TEXT and not all(reader.has("text") for reader in readers.values()):
         return {}, set()
     frames = {split: reader.frames(modality) for split, reader in readers.items()}
     width = _one_width(readers, modality, frames)
-    ends = {split: find_ends(part) for split, part in frames.items()}
+    ends = {split: find_ends(part, width) for split, part in frames.items()}
     for split, own in (pieces or {}).items():
         if own is not None and set(ends[split].steps.tolist()) == {own.steps}:
-            ends[split] = own.ends(ends[split].nonfinite)
+            ends[split] = own.ends(ends[split])
     side = find_padding_side(ends.values())
     cleaning.padding[modality] = side
-    ragged: dict[Split, Ragged] = {}
+    ragged: dict[Split, LaidOut] = {}
     for split, reader in readers.items():
         ragged[split] = lay_out(frames.pop(split), ends[split], side, width)
         _note(cleaning, f"{split}.{modality}", ends[split], ragged[split])
@@ -171,7 +170,7 @@ def _one_width(
     Raises:
         DataError: the splits differ.
     """
-    widths = {split: int(part[0].shape[-1]) for split, part in frames.items()}
+    widths = {split: int(_shape(part)[-1]) for split, part in frames.items()}
     if len(set(widths.values())) > 1:
         found = ", ".join(f"{split} {width}" for split, width in widths.items())
         raise DataError(
@@ -181,7 +180,11 @@ def _one_width(
     return widths[Split.TRAIN]
 
 
-def _note(cleaning: Cleaning, where: str, ends: FrameEnds, ragged: Ragged) -> None:
+def _shape(frames: Frames) -> tuple[int, ...]:
+    return frames.shape if isinstance(frames, np.ndarray | Block) else frames[0].shape
+
+
+def _note(cleaning: Cleaning, where: str, ends: FrameEnds, ragged: LaidOut) -> None:
     if ends.nonfinite:
         cleaning.nonfinite[where] = ends.nonfinite
         found = ", ".join(f"{count} {kind}" for kind, count in ends.nonfinite.items())
@@ -194,7 +197,7 @@ def _note(cleaning: Cleaning, where: str, ends: FrameEnds, ragged: Ragged) -> No
 
 
 def _compare_lengths(
-    cleaning: Cleaning, reader: SplitReader, modality: Modality, ragged: Ragged
+    cleaning: Cleaning, reader: SplitReader, modality: Modality, ragged: LaidOut
 ) -> None:
     """Count samples whose length in the file is another; an empty sample is 1 there (MMSA)."""
     given = reader.lengths(modality)

@@ -5,16 +5,18 @@ Shapes: B batch, T longest prepared sequence of the batch, D frame width, F_tota
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from setgf.data.ragged import Array, Floats, Integers, Ragged, count_up
+from setgf.data.ragged import Array, Floats, Integers, Ragged, count_up, read_rows
 
 CLIP = 5.0
 """Normalised features lie between -CLIP and CLIP."""
 _CHUNK_FRAMES = 1 << 16
+_CHUNK_VALUES = 1 << 23
 _SMALLEST_SPREAD = 1e-6
 
 
@@ -30,6 +32,17 @@ class Scaling:
     def apply(self, frames: Floats) -> Floats:
         """Return z-scores clipped to +-CLIP: (F, D) -> (F, D) float32."""
         return np.clip((frames - self.mean) / self.spread, -CLIP, CLIP)
+
+    def to_plain(self) -> dict[str, list[float]]:
+        """Return plain JSON that `from_plain` turns back into the same bits."""
+        return {"mean": self.mean.tolist(), "spread": self.spread.tolist()}
+
+    @staticmethod
+    def from_plain(plain: Mapping[str, Sequence[float]]) -> Scaling:
+        """Return the scaling whose `to_plain` gave `plain`."""
+        return Scaling(
+            mean=np.array(plain["mean"], np.float32), spread=np.array(plain["spread"], np.float32)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,8 +85,8 @@ def fit_scaling(frames: Array) -> Scaling:
 def _sum_chunks(frames: Array, centre: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Return the sum of frames, or of their squared distance to `centre`: (F, D) -> (D,)."""
     total = np.zeros(frames.shape[1])
-    for start in range(0, len(frames), _CHUNK_FRAMES):
-        chunk = frames[start : start + _CHUNK_FRAMES].astype(np.float64)
+    for part in read_rows(frames, min(_CHUNK_FRAMES, max(_CHUNK_VALUES // max(len(total), 1), 1))):
+        chunk = part.astype(np.float64)
         total += (chunk if centre is None else (chunk - centre) ** 2).sum(axis=0)
     return total
 

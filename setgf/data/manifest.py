@@ -11,7 +11,7 @@ from typing import Any
 
 from setgf.data.atomic_folder import FileFacts
 from setgf.errors import DataError
-from setgf.terms import Dataset, Split
+from setgf.terms import MODALITIES, Dataset, Modality, Split
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -35,6 +35,12 @@ class StoreFacts:
     """Word pieces of the tokens: `bert-base-uncased` or `bert-base-chinese`."""
     report: Mapping[str, Any]
     """Cleaning report (`setgf.data.report`), plain JSON."""
+    modalities: tuple[Modality, ...] = MODALITIES
+    """Modalities the data has; one it lacks has a width of 1 and no frames."""
+    official: str | None = None
+    """The published file this is, told by its hash (`setgf.data.official`); None for any other."""
+    made_by: str | None = None
+    """How the splits were made; None where they are the file's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class Manifest(StoreFacts):
     """Humans labelled every modality on its own."""
     files: Mapping[str, FileFacts]
     """Size and hash of every file but the manifest."""
+    scaling: Mapping[str, Any] | None = None
+    """`Scaling.to_plain` of the train split's frames by modality; None in older stores."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""
@@ -71,6 +79,8 @@ class Manifest(StoreFacts):
 
 
 _FIELDS = frozenset(Manifest.__dataclass_fields__)
+_LATER_FIELDS = frozenset({"modalities", "official", "made_by", "scaling"})
+"""Absent from stores of earlier versions."""
 
 
 def fingerprint_of(facts: StoreFacts, files: Mapping[str, FileFacts]) -> str:
@@ -114,7 +124,7 @@ def damaged(folder: Path, what: str) -> DataError:
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Manifest:
-    values = {name: plain[name] for name in _FIELDS}
+    values = {name: plain[name] for name in _FIELDS if name not in _LATER_FIELDS or name in plain}
     low, high = plain["label_range"]
     values["dataset"] = Dataset(plain["dataset"])
     values["sizes"] = {Split(name): int(size) for name, size in plain["sizes"].items()}
@@ -123,4 +133,6 @@ def _from_plain(plain: Mapping[str, Any]) -> Manifest:
         name: FileFacts(int(file["size"]), str(file["sha256"]))
         for name, file in plain["files"].items()
     }
+    if "modalities" in values:
+        values["modalities"] = tuple(map(Modality, plain["modalities"]))
     return Manifest(**values)

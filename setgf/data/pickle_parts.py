@@ -10,10 +10,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, TypeGuard, cast
 
 import numpy as np
 
+from setgf.data.blocks import Block, Stored, StoredText
+from setgf.data.memory import Budget
 from setgf.data.ragged import Array
 from setgf.errors import DataError, UnsafePickleError
 
@@ -22,6 +24,7 @@ _OBJECT_DTYPE = re.compile(r"[|]?O[48]?")
 _MOST_DIMENSIONS = 8
 _DEEPEST = 50
 _LAST_CODE_POINT = 0x10FFFF
+_MOST_SCALAR_BYTES = 1 << 16
 
 
 def refusal(path: Path, what: str) -> UnsafePickleError:
@@ -35,6 +38,10 @@ def refusal(path: Path, what: str) -> UnsafePickleError:
 def damage(path: Path, what: str) -> DataError:
     """Return the error of a file that contradicts itself."""
     return DataError(f"{path} is damaged: {what}. Get the feature file again.")
+
+
+class OldText(bytes):
+    """A string of Python 2: bytes, UTF-8 where they are text."""
 
 
 class Global:
@@ -119,15 +126,14 @@ class _Array:
             raise damage(self._path, "an object array does not hold as many objects as it says")
         return elements
 
-    def build(self) -> Array:
-        """Return the array of plain elements.
+    def build(self, budget: Budget) -> Array | Block:
+        """Return the array of plain elements; a large block of numbers stays in the file.
 
         Raises:
-            DataError: the bytes do not fit the shape.
+            DataError: the bytes do not fit the shape, or the budget.
         """
         dtype, data = cast(_Dtype, self.dtype).build(), self.data
-        data = data.encode("latin1") if isinstance(data, str) else data
-        if not isinstance(data, bytes | bytearray):
+        if not isinstance(data, bytes | bytearray | Stored):
             raise damage(self._path, "an array of numbers holds no bytes")
         count, needed = self.count(), self.count() * dtype.itemsize
         if len(data) != needed or (count and not needed):
@@ -136,6 +142,11 @@ class _Array:
                 f"an array of shape {self.shape} and type {dtype} needs {needed} bytes, "
                 f"but holds {len(data)}",
             )
+        if isinstance(data, Stored):
+            if dtype.kind in "fiu" and len(self.shape) > 1 and not self.fortran:
+                return Block(data, dtype, cast(tuple[int, ...], self.shape))
+            budget.take(needed, "arrays")
+            data = data.read()
         flat: Array = np.frombuffer(data, np.uint8).view(dtype) if count else np.zeros(0, dtype)
         if dtype.kind == "b":
             flat = np.not_equal(flat.view(np.uint8), 0)
@@ -168,10 +179,12 @@ class _Array:
 class Builder:
     """Turns what was read into plain data, each object once, however often it is named."""
 
-    def __init__(self, path: Path, *, latin1_text: bool) -> None:
+    def __init__(self, path: Path, budget: Budget, *, most: int) -> None:
+        """Allow `most` objects at most, one that is named twice counted twice."""
         self._path = path
-        self._latin1_text = latin1_text
-        self._done: dict[int, Any] = {}
+        self._budget = budget
+        self._most, self._count = most, 0
+        self._done: dict[int, tuple[Any, Any, int]] = {}
 
     def build(self, value: Any, depth: int = 0) -> Any:
         """Return `value` with every stand-in replaced.
@@ -181,15 +194,26 @@ class Builder:
         """
         if depth > _DEEPEST:
             raise DataError(f"{self._path} is nested more than {_DEEPEST} deep.")
-        if isinstance(value, str):
-            return _redecode(value) if self._latin1_text else value
-        if value is None or isinstance(value, bool | int | float | complex | bytes):
+        self._add(1)
+        if isinstance(value, OldText):
+            return _decode_old(value)
+        if value is None or isinstance(value, str | bool | int | float | bytes):
             return value
-        if id(value) not in self._done:
-            # The value is kept beside its plain form, so that its id stays its own.
-            self._done[id(value)] = (value, self._build_one(value, depth + 1))
-        plain: Any = self._done[id(value)][1]
+        known = self._done.get(id(value))
+        if known is not None:
+            self._add(known[2])
+            return known[1]
+        before = self._count
+        plain: Any = self._build_one(value, depth + 1)
+        # The value is kept beside its plain form, so that its id stays its own.
+        self._done[id(value)] = (value, plain, self._count - before)
         return plain
+
+    def _add(self, count: int) -> None:
+        """Count objects: lists that name each other many times over would fill any memory."""
+        self._count += count
+        if self._count > self._most:
+            raise damage(self._path, "it names its parts many times over, in one another")
 
     def _build_one(self, value: Any, depth: int) -> Any:
         if isinstance(value, _Array):
@@ -197,28 +221,30 @@ class Builder:
         if isinstance(value, dict):
             items = cast(dict[Any, Any], value).items()
             return {self._key(key): self.build(part, depth) for key, part in items}
-        if isinstance(value, list | tuple | set | frozenset):
+        if isinstance(value, list | tuple):
             parts = [self.build(part, depth) for part in cast(list[Any], value)]
             return tuple(parts) if isinstance(value, tuple) else parts
         if isinstance(value, bytearray | np.generic):
             return cast(Any, value)
         if isinstance(value, _Dtype):
             return value.spec
+        if isinstance(value, Stored):
+            self._budget.take(len(value), "byte strings")
+            return value.read().decode() if isinstance(value, StoredText) else value.read()
         raise refusal(self._path, f"a `{type(value).__name__.strip('_')}` as data")
 
-    def _build_array(self, value: _Array, depth: int) -> Array:
+    def _build_array(self, value: _Array, depth: int) -> Array | Block:
         elements = value.elements()
         if elements is None:
-            return value.build()
+            return value.build(self._budget)
+        self._budget.take(8 * len(elements), "arrays")
         built = np.empty(len(elements), object)
         for place, element in enumerate(elements):
             built[place] = self.build(element, depth)
         return built.reshape(cast(tuple[int, ...], value.shape), order=value.order)
 
     def _key(self, key: Any) -> Any:
-        if not isinstance(key, str | bytes | int | float | bool | None):
-            raise damage(self._path, f"a dictionary has a key that is a `{type(key).__name__}`")
-        return _as_text(key) if isinstance(key, bytes) else cast(Any, key)
+        return _as_text(key) if isinstance(key, bytes) else key
 
 
 def _make_array(path: Path, kind: Any, *arguments: Any) -> _Array:
@@ -239,36 +265,45 @@ def _make_scalar(path: Path, dtype: Any, data: Any = None) -> Any:
     array.__setstate__(((1,), dtype, False, data))
     if array.elements() is not None:
         raise refusal(path, "a scalar that holds an object")
-    return array.build()[0]
+    if not isinstance(array.data, bytes | bytearray):
+        raise damage(path, "a scalar holds no bytes")
+    return cast(Array, array.build(Budget(path, _MOST_SCALAR_BYTES)))[0]
 
 
-def _make_bytes(path: Path, text: Any, encoding: Any = "latin1") -> bytes:
+def _make_bytes(path: Path, text: Any, encoding: Any = "latin1") -> bytes | bytearray:
     """Read what `_codecs.encode` is given: how Python 3 writes bytes for Python 2."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+    if not isinstance(text, str | StoredText) or encoding not in ("latin1", "latin-1"):
         raise refusal(path, f"the encoding `{encoding}`")
-    return text.encode("latin1")
+    return text.to_latin1() if isinstance(text, StoredText) else text.encode("latin1")
 
 
-def _make_no_bytes(_path: Path, *arguments: Any) -> bytes:
+def _make_no_bytes(_path: Path, *arguments: Any) -> bytes | Stored:
     """Read `bytes()` and `bytes(b"..")`."""
-    return arguments[0] if arguments and isinstance(arguments[0], bytes) else b""
+    return arguments[0] if arguments and isinstance(arguments[0], bytes | Stored) else b""
 
 
-def _make_bytearray(path: Path, *arguments: Any) -> bytearray:
+def _make_bytearray(path: Path, *arguments: Any) -> bytearray | Stored:
     data = arguments[0] if arguments else b""
-    if isinstance(data, str):
+    if isinstance(data, str | StoredText):
         data = _make_bytes(path, *arguments)
-    if not isinstance(data, bytes):
+    if not isinstance(data, bytes | bytearray | Stored):
         raise refusal(path, "a buffer that is not made of bytes")
-    return bytearray(data)
+    return data if isinstance(data, Stored) else bytearray(data)
 
 
 def _make_dictionary(path: Path, *arguments: Any) -> dict[Any, Any]:
     if not arguments:
         return {}
-    if len(arguments) != 1 or not isinstance(arguments[0], list):
+    pairs = cast(list[Any], arguments[0])
+    if len(arguments) != 1 or type(pairs) is not list or not all(map(_is_pair, pairs)):
         raise refusal(path, "a dictionary that is not made of pairs")
-    return dict(cast(list[tuple[Any, Any]], arguments[0]))
+    return dict(pairs)
+
+
+def _is_pair(part: Any) -> bool:
+    """Return whether `part` is a name and its value, as `OrderedDict` was written by Python 2."""
+    pair = cast(list[Any], part) if isinstance(part, list | tuple) else []
+    return len(pair) == 2 and isinstance(pair[0], str | bytes | int)
 
 
 def _make_list(path: Path, *arguments: Any) -> list[Any]:
@@ -312,14 +347,17 @@ GLOBALS: Mapping[tuple[str, str], Any] = {
 """Every global a feature file may name, and what stands for it."""
 
 
-def _redecode(text: str) -> str:
-    """Return text of a Python 2 pickle: its strings were read as latin1, most are UTF-8."""
-    if text.isascii():
-        return text
+def has_state(value: object) -> TypeGuard[_Array | _Dtype | Global]:
+    """Return whether a state may be offered to `value`: the three stand-ins check it."""
+    return isinstance(value, _Array | _Dtype | Global)
+
+
+def _decode_old(text: bytes) -> str:
+    """Return text of a Python 2 pickle: most is UTF-8, and latin1 takes every byte."""
     try:
-        return text.encode("latin1").decode("utf-8")
+        return text.decode("utf-8")
     except UnicodeError:
-        return text
+        return text.decode("latin1")
 
 
 def _as_text(value: Any) -> str:

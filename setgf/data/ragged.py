@@ -5,9 +5,10 @@ Shapes: N sequences, F_total rows of all sequences, D row width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import mmap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,30 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
+_CHUNK_BYTES = 1 << 24
+
+
+class Sequences(Protocol):
+    """N sequences of rows that can be read in order without holding them all."""
+
+    @property
+    def offsets(self) -> Integers:
+        """(N+1,) int64, from 0 to F_total."""
+        ...
+
+    @property
+    def lengths(self) -> Integers:
+        """(N,) int64. Rows of every sequence."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """D, or 1 where a row is a single value."""
+        ...
+
+    def chunks(self, index: Integers | None = None) -> Iterator[Array]:
+        """Yield the rows of the sequences `index` (all by default), back to back, in pieces."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +87,40 @@ class Ragged:
         """Return the rows of the sequences `index` (B,), back to back, as a new array."""
         lengths = self.lengths[index]
         return self.values[np.repeat(self.offsets[index], lengths) + count_up(lengths)]
+
+    def chunks(self, index: Integers | None = None) -> Iterator[Array]:
+        """Yield the rows of the sequences `index` (all by default), back to back, in pieces."""
+        if index is None:
+            yield from read_rows(self.values)
+            return
+        longest = max(int(self.lengths.max(initial=0)), 1)
+        size = max(_CHUNK_BYTES // (longest * max(self.values[:1].nbytes, 1)), 1)
+        for start in range(0, len(index), size):
+            yield self.gather(index[start : start + size])
+
+
+def read_rows(values: Array, rows: int | None = None) -> Iterator[Array]:
+    """Yield the rows of an array in pieces; those of a memory map are read, not mapped.
+
+    Mapped pages would count as memory of this process until the system wants them back.
+
+    Args:
+        values: (F_total, D) or (F_total,).
+        rows: rows a piece; None takes as many as 16 MiB hold.
+    """
+    rows = rows or max(_CHUNK_BYTES // max(values[:1].nbytes, 1), 1)
+    is_whole_map = isinstance(values, np.memmap) and isinstance(values.base, mmap.mmap)
+    if not is_whole_map or not values.size:
+        for start in range(0, len(values), rows):
+            yield values[start : start + rows]
+        return
+    mapped: Any = values
+    with open(mapped.filename, "rb") as file:  # noqa: PTH123
+        file.seek(mapped.offset)
+        for start in range(0, len(values), rows):
+            count = min(rows, len(values) - start)
+            flat: Array = np.fromfile(file, values.dtype, count * values[0].size)
+            yield flat.reshape(count, *values.shape[1:])
 
 
 def count_up(lengths: Integers) -> Integers:

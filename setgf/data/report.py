@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from setgf.data.ragged import Array, Ragged
-from setgf.data.store import SplitData
+from setgf.data.ragged import Array
+from setgf.data.ragged import Sequences as Rows
+from setgf.data.split_data import SplitSource
 from setgf.terms import Dataset, Modality, Split
 
 NUM_BINS = 21
@@ -42,7 +43,7 @@ class Cleaning:
 
 
 def build_report(
-    splits: Mapping[Split, SplitData], dataset: Dataset, cleaning: Cleaning | None = None
+    splits: Mapping[Split, SplitSource], dataset: Dataset, cleaning: Cleaning | None = None
 ) -> dict[str, Any]:
     """Return the cleaning report, plain JSON, that the manifest carries."""
     cleaning = cleaning or Cleaning()
@@ -73,7 +74,7 @@ def class_counts(dataset: Dataset, labels: Array) -> dict[str, dict[str, int]]:
     }
 
 
-def describe_floors(splits: Mapping[Split, SplitData], dataset: Dataset) -> dict[str, float]:
+def describe_floors(splits: Mapping[Split, SplitSource], dataset: Dataset) -> dict[str, float]:
     """Return what constant answers reach on test: the train median's MAE, the largest classes."""
     test = splits[Split.TEST].labels
     median = float(np.median(splits[Split.TRAIN].labels))
@@ -84,7 +85,7 @@ def describe_floors(splits: Mapping[Split, SplitData], dataset: Dataset) -> dict
     return floors
 
 
-def describe_leaks(splits: Mapping[Split, SplitData]) -> dict[str, list[str]]:
+def describe_leaks(splits: Mapping[Split, SplitSource]) -> dict[str, list[str]]:
     """Return ids given twice in a split, and ids and videos that are in more than one split."""
     twice = [sample for data in splits.values() for sample, count in _tally(data.ids) if count > 1]
     return {
@@ -94,7 +95,7 @@ def describe_leaks(splits: Mapping[Split, SplitData]) -> dict[str, list[str]]:
     }
 
 
-def _describe_split(data: SplitData, dataset: Dataset) -> dict[str, Any]:
+def _describe_split(data: SplitSource, dataset: Dataset) -> dict[str, Any]:
     limit = dataset.label_limit
     counts, _ = np.histogram(data.labels, bins=NUM_BINS, range=(-limit, limit))
     return {
@@ -121,7 +122,7 @@ def _describe_split(data: SplitData, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _describe_lengths(ragged: Ragged) -> dict[str, float]:
+def _describe_lengths(ragged: Rows) -> dict[str, float]:
     lengths = ragged.lengths
     return {
         "mean": float(lengths.mean()),

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
+from setgf.data.blocks import Block
 from setgf.data.cleaning import FrameEnds, Frames
 from setgf.data.ragged import Array, Floats, Integers, Ragged, offsets_of
 from setgf.data.report import name_some
@@ -60,7 +61,7 @@ class TextPieces:
             and values.max() < vocabulary_size
         )
 
-    def ends(self, nonfinite: dict[str, int]) -> FrameEnds:
+    def ends(self, seen: FrameEnds) -> FrameEnds:
         """Return where the text features stand that belong to the word pieces."""
         empty = ~self.kept.any(axis=1)
         last = self.steps - self.kept[:, ::-1].argmax(axis=1)
@@ -68,7 +69,8 @@ class TextPieces:
             first=np.where(empty, self.steps, self.kept.argmax(axis=1)).astype(np.int64),
             last=np.where(empty, 0, last).astype(np.int64),
             steps=np.full(len(self.kept), self.steps, np.int64),
-            nonfinite=nonfinite,
+            nonfinite=seen.nonfinite,
+            nonfinite_features=seen.nonfinite_features,
         )
 
 
@@ -163,13 +165,14 @@ class SplitReader:
             DataError: another shape, or no numbers.
         """
         value = self.entries.pop(modality)
-        if isinstance(value, np.ndarray) and cast(Array, value).dtype != object:
-            return self._block(modality, cast(Array, value))
+        if isinstance(value, Block) or (
+            isinstance(value, np.ndarray) and cast(Array, value).dtype != object
+        ):
+            return self._block(modality, cast(Array | Block, value))
         try:
-            samples = [np.asarray(part, dtype=np.float64) for part in _to_list(value)]
+            samples = [_to_numbers(part) for part in _to_list(value)]
         except (ValueError, TypeError):
             self._refuse(modality, "holds something that is no number", "(N, T, D)")
-        samples = [part[None] if part.ndim == 1 else part for part in samples]
         if len({part.shape[1:] for part in samples}) != 1 or samples[0].ndim != 2:
             shapes = sorted({str(part.shape) for part in samples})
             self._refuse(modality, f"holds samples of shapes {', '.join(shapes[:3])}", "(T, D)")
@@ -185,11 +188,11 @@ class SplitReader:
             self._refuse(key, f"has shape {values.shape}", f"({len(self.ids)},)")
         return np.nan_to_num(values.reshape(-1)).astype(np.int64)
 
-    def _block(self, modality: Modality, value: Array) -> Array:
+    def _block(self, modality: Modality, value: Array | Block) -> Array | Block:
         """Return frames (N, T, D) of a plain array; (N, D) is one frame a sample."""
         if value.dtype.kind not in "fiub":
             self._refuse(modality, "holds something that is no number", "(N, T, D)")
-        block = value[:, None] if value.ndim == 2 else value
+        block = value.reshape(len(value), 1, value.shape[1]) if value.ndim == 2 else value
         if block.ndim != 3 or not block.shape[2]:
             self._refuse(modality, f"has shape {value.shape}", "(N, T, D)")
         return block
@@ -227,7 +230,19 @@ def _read_ids(value: Any) -> tuple[str, ...]:
     )
 
 
+def _to_numbers(part: Any) -> Array | Block:
+    """Return the frames of one sample, (T, D); one frame may come without its axis."""
+    if isinstance(part, Block):
+        return part
+    values = np.asarray(part)
+    if values.dtype.kind not in "fiub":
+        values = values.astype(np.float64)
+    return values[None] if values.ndim == 1 else values
+
+
 def _to_list(value: Any) -> Sequence[Any]:
+    if isinstance(value, Block):
+        value = value[:]
     if isinstance(value, np.ndarray):
         array = cast(Array, value)
         return list(array) if array.ndim else [array.item()]
@@ -242,6 +257,8 @@ def _to_text(value: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
+    if isinstance(value, Block):
+        return len(value)
     return len(_to_list(value)) if value is not None else None
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from setgf.data.atomic_folder import (
     write_folder,
 )
 from setgf.data.find_store import STORE_NAME, check_size, find_store, store_names
+from setgf.data.frame_facts import describe_frames
 from setgf.data.manifest import (
     FORMAT_VERSION,
     MANIFEST_FILE,
@@ -30,36 +31,11 @@ from setgf.data.manifest import (
     fingerprint_of,
 )
 from setgf.data.ragged import Array, Floats, Ragged
+from setgf.data.ridge import describe_ridge
+from setgf.data.split_data import RAGGED, SplitData, SplitSource
 from setgf.errors import DataError
 from setgf.home import Home
 from setgf.terms import MODALITIES, Modality, Split
-
-_RAGGED = ("audio", "vision", "text_features", "tokens")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitData:
-    """The N samples of one split, in their order."""
-
-    ids: tuple[str, ...]
-    transcripts: tuple[str, ...]
-    labels: Floats
-    """(N,) float32, on the label scale."""
-    unimodal_labels: Mapping[Modality, Floats] | None
-    """(N,) float32 each; None where the data has none."""
-    tokens: Ragged | None
-    """int32 word piece ids, [CLS] and [SEP] included; None where the data has none."""
-    text_features: Ragged | None
-    """(F_total, D) float32 precomputed text states; None where the data has none."""
-    audio: Ragged
-    """(F_total, F_audio) float32."""
-    vision: Ragged
-    """(F_total, F_vision) float32."""
-
-    @property
-    def size(self) -> int:
-        """Number of samples."""
-        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +53,7 @@ class FeatureStore:
             DataError: a file is missing or not what the manifest says.
         """
         samples = self._samples(split)
-        ragged = {name: self._ragged(split, name) for name in _RAGGED}
+        ragged = {name: self._ragged(split, name) for name in RAGGED}
         audio, vision = ragged["audio"], ragged["vision"]
         if audio is None or vision is None:
             raise damaged(self.path, f"the frames of `{split}` are not in its manifest")
@@ -186,16 +162,20 @@ def check_new_name(folder: Path, name: str, *, force: bool = False) -> None:
 def write_store(
     folder: Path,
     name: str,
-    splits: Mapping[Split, SplitData],
+    splits: Mapping[Split, SplitSource],
     facts: StoreFacts,
     *,
     force: bool = False,
 ) -> FeatureStore:
     """Write a store into `folder`: it appears whole when all is on the disk, or not at all.
 
+    Frames are written a chunk at a time, and then looked at: what is found joins the report.
+
     Args:
         folder: folder of the stores (`Home.data`).
+        name: of the new store.
         splits: all three splits.
+        facts: what the arrays do not say.
         force: replace a store of that name.
 
     Raises:
@@ -205,26 +185,27 @@ def write_store(
     with write_folder(folder / name, replace=force) as writer:
         for split in Split:
             _write_split(writer, split, splits[split])
-        manifest = _describe(splits, facts, writer)
+        written = FeatureStore(name, writer.folder, _describe(splits, facts, writer))
+        manifest = _look_at(written)
         writer.write_json(MANIFEST_FILE, manifest.to_dict())
     return FeatureStore(name, folder / name, manifest)
 
 
-def _write_split(writer: FolderWriter, split: Split, data: SplitData) -> None:
+def _write_split(writer: FolderWriter, split: Split, data: SplitSource) -> None:
     writer.write_json(f"{split}.samples.json", {"ids": data.ids, "transcripts": data.transcripts})
     writer.write_array(f"{split}.labels.npy", data.labels.astype(np.float32, copy=False))
     for modality, labels in (data.unimodal_labels or {}).items():
         writer.write_array(f"{split}.labels_{modality}.npy", labels.astype(np.float32, copy=False))
-    for name in _RAGGED:
-        ragged = cast(Ragged | None, getattr(data, name))
-        if ragged is not None:
-            kind = np.int32 if name == "tokens" else np.float32
-            writer.write_array(f"{split}.{name}.npy", ragged.values.astype(kind, copy=False))
-            writer.write_array(f"{split}.{name}_offsets.npy", ragged.offsets)
+    for name, sequences in data.sequences().items():
+        kind = np.dtype(np.int32 if name == "tokens" else np.float32)
+        width = () if name == "tokens" else (sequences.width,)
+        shape = (int(sequences.offsets[-1]), *width)
+        writer.write_rows(f"{split}.{name}.npy", sequences.chunks(), shape, kind)
+        writer.write_array(f"{split}.{name}_offsets.npy", sequences.offsets)
 
 
 def _describe(
-    splits: Mapping[Split, SplitData], facts: StoreFacts, writer: FolderWriter
+    splits: Mapping[Split, SplitSource], facts: StoreFacts, writer: FolderWriter
 ) -> Manifest:
     train = splits[Split.TRAIN]
     labels = np.concatenate([data.labels for data in splits.values()])
@@ -244,11 +225,26 @@ def _describe(
     )
 
 
+def _look_at(store: FeatureStore) -> Manifest:
+    """Return the manifest of a store with what is to be known of its frames."""
+    splits, manifest = {split: store.split(split) for split in Split}, store.manifest
+    found = describe_frames(splits)
+    report = {
+        **manifest.report,
+        "frames": found.report,
+        "ridge": describe_ridge(splits, manifest.modalities),
+        "remarks": [*manifest.report.get("remarks", ()), *found.remarks],
+    }
+    scaling = {str(part): own.to_plain() for part, own in found.scaling.items()}
+    return replace(manifest, report=report, scaling=scaling)
+
+
 __all__ = [
     "FeatureStore",
     "Manifest",
     "Ragged",
     "SplitData",
+    "SplitSource",
     "StoreFacts",
     "check_new_name",
     "list_stores",

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from setgf.data.ragged import Ragged, count_up, from_rows, offsets_of
-from setgf.data.store import SplitData
+from setgf.data.split_data import SplitData
 from setgf.errors import EncoderError
 
 if TYPE_CHECKING:
