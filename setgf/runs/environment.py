@@ -7,7 +7,6 @@ import platform
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +139,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _library_versions() -> dict[str, str]:
+    from importlib import metadata  # slow to load, and queueing a job has no use for it
+
     versions: dict[str, str] = {}
     for name in LIBRARIES:
         try:
