@@ -97,6 +97,7 @@ def unused(target: Path, word: str) -> Path:
 
 def _copy(source: Path, partial: Path) -> None:
     partial.unlink(missing_ok=True)
+    partial.touch()  # with the mode the umask gives: SQLite's own is never the group's
     with (
         closing(sqlite.connector(source, read_only=True)()) as old,
         closing(sqlite3.connect(partial)) as new,

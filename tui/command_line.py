@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from setgf.home import DATABASE_VARIABLE, HOME_VARIABLE, find_home
+from setgf.errors import SetgfError
+from setgf.home import DATABASE_VARIABLE, HOME_VARIABLE, find_home, set_umask
 from tui.app import Dashboard
 from tui.database_gateway import DatabaseGateway
 from tui.widgets.chrome import SCREENS
@@ -68,7 +69,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for variable, value in ((HOME_VARIABLE, chosen.home), (DATABASE_VARIABLE, chosen.db)):
         if value is not None:
             os.environ[variable] = value
-    home = find_home()
+    try:
+        home = find_home()
+    except SetgfError as error:
+        print(f"setgf-tui: error: {error}", file=sys.stderr)  # noqa: T201 - the command line
+        return error.exit_code
+    set_umask()
     gateway = DatabaseGateway(home.database_url, home, read_only=chosen.read_only)
     app = Dashboard(gateway, first=chosen.screen, until_idle=chosen.until_idle)
     if chosen.screenshot is not None:

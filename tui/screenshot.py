@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setgf.home import users_umask
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -36,7 +38,8 @@ def save(app: App[Any], path: Path, size: tuple[int, int]) -> None:
         size: cells across and down.
     """
     content = asyncio.run(_picture(app, size, as_svg=path.suffix.lower() == ".svg"))
-    path.write_text(content, encoding="utf-8")
+    with users_umask():
+        path.write_text(content, encoding="utf-8")
 
 
 async def _picture(app: App[Any], size: tuple[int, int], *, as_svg: bool) -> str:

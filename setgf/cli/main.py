@@ -15,6 +15,7 @@ from setgf.cli import (
     dashboard,
     data,
     database,
+    homes,
     metrics,
     queue,
     run_gc,
@@ -38,6 +39,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(worker.app, name="worker")
 app.add_typer(runs.app, name="runs")
 app.add_typer(database.app, name="db")
+app.add_typer(homes.app, name="home")
 app.command("train")(train.train)
 app.command("metrics")(metrics.metrics)
 app.command("compare")(compare.compare)
@@ -58,13 +60,14 @@ def options(
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
 ) -> None:
     """Options of every command."""
-    from setgf.home import DATABASE_VARIABLE, HOME_VARIABLE
+    from setgf.home import DATABASE_VARIABLE, HOME_VARIABLE, set_umask
 
     for variable, value in ((HOME_VARIABLE, home), (DATABASE_VARIABLE, db)):
         if value is not None:
             os.environ[variable] = value
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
+    set_umask()
 
 
 @app.command("version")

@@ -42,7 +42,7 @@ def delete_runs(
     runs = _find(ids)
     for run in runs:
         _check(home, run)
-    size = measure([RunFolder(home.runs / run.id).path for run in runs])
+    size = measure([RunFolder(home.run_path(run.id)).path for run in runs])
     if not yes and not _agrees(runs, size):
         note("Nothing was deleted.")
         return
@@ -94,7 +94,7 @@ def _check(home: Home, run: Run) -> None:
         raise ConfigError(
             f"Run {run.id} is in the trash already. `setgf gc` says what emptying it would free."
         )
-    folder = RunFolder(home.runs / run.id)
+    folder = RunFolder(home.run_path(run.id))
     is_over = run.state.is_finished or run.state is JobState.LOST
     if not is_over or folder.is_live():
         words = run.state if not is_over else "being trained by another process"
@@ -130,7 +130,7 @@ def _delete(home: Home, database: Database, run: Run) -> None:
     from setgf.runs.folder import RunFolder
     from setgf.runs.trash import move_to_trash
 
-    folder = RunFolder(home.runs / run.id)
+    folder = RunFolder(home.run_path(run.id))
     who, now = actor(), time.time()
     if not folder.path.is_dir():
         with database.write() as connection:
@@ -166,7 +166,7 @@ def _restore(home: Home, database: Database, run_id: str) -> str:
     was_there = take_back(home, run.id)
     if run.trashed_at is None and not run.archived and not was_there:
         return f"Run {run.id} is neither deleted nor archived."
-    if run.trashed_at is not None and not (home.runs / run.id).is_dir():
+    if run.trashed_at is not None and not home.run_path(run.id).is_dir():
         note(f"setgf: warning: the files of run {run.id} are gone; its record is back.")
     return f"Run {run.id} is back in lists."
 
@@ -181,5 +181,5 @@ def _restore_unknown(home: Home, database: Database, run_id: str, error: Excepti
     if len(found) != 1:
         raise error
     take_back(home, found[0])
-    index_run(database, RunFolder(home.runs / found[0]))
+    index_run(database, RunFolder(home.run_path(found[0])))
     return f"Run {found[0]} is back in lists."

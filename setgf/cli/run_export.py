@@ -46,6 +46,7 @@ def export_runs(
     Example: setgf runs export --where 'model == "setgf"' --what all -o runs.jsonl
     """
     from setgf.cli.job_words import ask_queue
+    from setgf.home import users_umask
 
     chosen = _format(format, what, output)
     _check(chosen, what, output, force=force)
@@ -55,7 +56,8 @@ def export_runs(
         if output is None:
             _write(sys.stdout, records, chosen, what, runs)
         else:
-            _write_file(output, records, chosen, what, runs)
+            with users_umask():
+                _write_file(output, records, chosen, what, runs)
     if output is not None:
         count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
         note(f"Wrote {what if what != 'all' else 'all'} of {count} to {output}.")

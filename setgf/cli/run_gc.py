@@ -99,7 +99,7 @@ def _of_run(home: Home, run: Run, policy: Policy, ages: _Ages, now: float) -> li
     from setgf.runs.garbage import Policy as KeepPolicy
     from setgf.runs.garbage import find_checkpoints
 
-    folder = RunFolder(home.runs / run.id)
+    folder = RunFolder(home.run_path(run.id))
     if not _is_over(run) or not folder.path.is_dir():
         return []
     is_old = run.archived and ages.archived is not None and now - run.updated_at >= ages.archived
@@ -193,7 +193,7 @@ def _remove_checkpoints(
     from setgf.runs.folder import RunFolder
     from setgf.runs.garbage import remove_checkpoints
 
-    folder = RunFolder(home.runs / run_id)
+    folder = RunFolder(home.run_path(run_id))
     with folder.hold():
         if not _is_over(Query(database).run(run_id)):
             note(f"Run {run_id} goes on meanwhile: it is left as it is.")

@@ -80,7 +80,7 @@ def _make_run(home: Home, request: Request) -> RunFolder:
     from setgf.worker.submit import plan_jobs
 
     (job,) = plan_jobs(home, request)
-    run = RunFolder(home.runs / job.run_id)
+    run = RunFolder(home.run_path(job.run_id))
     identity = RunIdentity(
         id=job.run_id,
         name=job.name,

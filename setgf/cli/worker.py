@@ -1,4 +1,4 @@
-"""`setgf worker`: start, stop and look at the processes that run jobs."""
+"""`setgf worker`: start and stop the processes that run jobs; more commands in `worker_*.py`."""
 
 from __future__ import annotations
 
@@ -7,43 +7,56 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setgf.cli.job_words import actor, ask_queue, open_queue, show_duration, show_moment
+from setgf.cli import worker_install, worker_notify, worker_status
+from setgf.cli.job_words import actor, ask_queue, open_queue
 from setgf.cli.opened import tell_if_shared
-from setgf.cli.output import note, say, say_json, say_table
+from setgf.cli.output import note, say
+from setgf.cli.worker_words import is_here, live_jobs, living_workers, poll, wait_until_gone
 from setgf.errors import ConfigError, WorkerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from db.engine import Database
     from db.query import Query
-    from db.records import Worker
+    from db.records import Worker as WorkerRecord
 
-_Found = TypeVar("_Found")
 DETACHED_VARIABLE = "SETGF_WORKER_DETACHED"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 STOP_NOW_SECONDS = 90.0
 """A child has 60 seconds to write its checkpoint."""
+NEVER = ("never", "off", "0")
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Workers: start, stop, status.")
-
-Slots = Annotated[
-    int | None, typer.Option(min=0, help="CPU jobs at once; default: half the cores.")
-]
-Gpus = Annotated[
-    str | None, typer.Option(help="GPUs to give out: 0,1; none; default: all it can see.")
-]
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Workers: start, stop, status, logs, notify."
+)
+app.command("status")(worker_status.status)
+app.command("logs")(worker_status.logs)
+app.command("install")(worker_install.install)
+app.command("uninstall")(worker_install.uninstall)
+app.command("notify")(worker_notify.notify)
 
 
 @app.command()
 def start(
-    slots: Slots = None,
-    gpus: Gpus = None,
+    slots: Annotated[
+        int | None, typer.Option(min=0, help="CPU jobs at once; default: half the cores.")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="GPUs to give out: 0,1; none; default: all it can see.")
+    ] = None,
+    share_gpus: Annotated[
+        bool, typer.Option("--share-gpus", help="Also GPUs that others' processes use.")
+    ] = False,
+    hung_after: Annotated[
+        str, typer.Option(help="Stop and retry a job without progress for so long; or never.")
+    ] = "30m",
     drain: Annotated[bool, typer.Option("--drain", help="Leave when the queue is empty.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Leave after one job.")] = False,
     detach: Annotated[
@@ -57,110 +70,102 @@ def start(
 
     Example: setgf worker start --drain --slots 2
     """
-    wanted = _gpu_indices(gpus)
+    chosen, hung_seconds = _gpu_indices(gpus), _hung_seconds(hung_after)
     if detach:
         _start_detached([argument for argument in sys.argv[1:] if argument != "--detach"])
         return
     from setgf.home import find_home
     from setgf.worker.daemon import Worker, WorkerOptions
     from setgf.worker.logs import set_up_log
+    from setgf.worker.notifier import Notifier
 
     home = find_home()
-    path = home.workers / f"worker-{os.getpid()}.log"
-    set_up_log(path, to_terminal=DETACHED_VARIABLE not in os.environ)
-    options = WorkerOptions(slots=slots, gpus=wanted, drain=drain, once=once)
+    set_up_log(
+        home.workers / f"worker-{os.getpid()}.log", to_terminal=DETACHED_VARIABLE not in os.environ
+    )
+    options = WorkerOptions(
+        slots=slots,
+        gpus=chosen,
+        share_gpus=share_gpus,
+        hung_after=hung_seconds,
+        drain=drain,
+        once=once,
+    )
     with closing(open_queue()) as database:
         tell_if_shared(database)
-        Worker(home, database, options).run()
+        _tell_others(database)
+        with Notifier(home, database):
+            Worker(home, database, options).run()
 
 
 @app.command()
 def stop(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORKER]...", help="Workers; default: all of this machine."),
+    ] = None,
     now: Annotated[
         bool, typer.Option("--now", help="Checkpoint running jobs and put them back.")
     ] = False,
 ) -> None:
-    """Stop all workers; running jobs go on and are adopted by the next worker.
+    """Stop workers and wait until they have left.
+
+    Running jobs go on, and the next worker adopts them; with --now they write a checkpoint and go
+    back into the queue.
 
     Example: setgf worker stop --now
     """
-    from db.commands import add_command
-    from db.records import Verb
-
     with ask_queue() as query:
-        living = _living(query)
-        if not living:
-            raise WorkerError("No worker is running. See `setgf worker status`.")
-        for worker in living:
-            with query.database.write() as connection:
-                add_command(
-                    connection,
-                    Verb.STOP_WORKER,
-                    worker_id=worker.id,
-                    arguments={"now": now},
-                    actor=actor(),
-                    now=time.time(),
-                )
+        asked = _chosen(query, ids)
+        _ask_to_stop(query, asked, now=now)
         limit = STOP_NOW_SECONDS if now else STOP_SECONDS
-        left = _wait_until_gone(query, [worker.id for worker in living], limit)
-        for worker in living:
+        left = wait_until_gone(query, [worker.id for worker in asked], limit, note)
+        for worker in asked:
             if worker.id not in left:
                 say(f"Worker {worker.id} stopped.")
-        _tell_running(query)
+        _tell_running(query, [worker.id for worker in asked])
     if left:
         raise WorkerError(
             f"Worker {', '.join(left)} has not stopped within {limit:.0f} seconds; it will when "
-            "its jobs have written their checkpoints."
+            "its jobs have written their checkpoints. See `setgf worker logs`."
         )
 
 
-@app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    show_all: Annotated[bool, typer.Option("--all", help="Stopped workers, too.")] = False,
-) -> None:
-    """Show the workers with their devices and jobs.
+def _chosen(query: Query, ids: Sequence[str] | None) -> list[WorkerRecord]:
+    """Return the living workers that are meant.
 
-    Example: setgf worker status --json
+    Raises:
+        WorkerError: none is living, or not one that is named.
     """
-    from dataclasses import asdict
-
-    from db.errors import NotFoundError
-
-    try:
-        with ask_queue() as query:
-            workers = [
-                worker for worker in query.workers() if show_all or worker.state != "stopped"
-            ]
-    except NotFoundError:
-        workers = []
-    if as_json:
-        say_json([asdict(worker) for worker in workers])
-        return
-    if not workers:
-        say("No worker is running. Start one with `setgf worker start`.")
-        return
-    say_table(("worker", "state", "pid", "since", "device", "model", "use", "memory", "job"),
-              _status_rows(workers), right=("pid", "use", "memory", "job"))  # fmt: skip
+    living = living_workers(query)
+    if ids:
+        known = {worker.id: worker for worker in living}
+        for name in ids:
+            if name not in known:
+                raise WorkerError(f"No worker `{name}` is running. See `setgf worker status`.")
+        return [known[name] for name in dict.fromkeys(ids)]
+    here = [worker for worker in living if is_here(worker)]
+    if not here:
+        elsewhere = ", ".join(worker.id for worker in living)
+        more = f" Elsewhere there are: {elsewhere}; name those to stop." if elsewhere else ""
+        raise WorkerError(f"No worker is running on this machine. See `setgf worker status`.{more}")
+    return here
 
 
-def _status_rows(workers: Sequence[Worker]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for worker in workers:
-        first = (worker.id, worker.state, str(worker.pid), show_moment(worker.started_at))
-        for device in worker.devices:
-            rows.append(
-                (
-                    *first,
-                    device.name,
-                    device.model,
-                    f"{device.utilisation:.0f}%",
-                    f"{device.memory_used_mib} MiB",
-                    "" if device.job_id is None else str(device.job_id),
-                )
+def _ask_to_stop(query: Query, asked: Sequence[WorkerRecord], *, now: bool) -> None:
+    from db.commands import add_command
+    from db.records import Verb
+
+    with query.database.write() as connection:
+        for worker in asked:
+            add_command(
+                connection,
+                Verb.STOP_WORKER,
+                worker_id=worker.id,
+                arguments={"now": now},
+                actor=actor(),
+                now=time.time(),
             )
-            first = ("", "", "", "")
-    return rows
 
 
 def _gpu_indices(text: str | None) -> tuple[int, ...] | None:
@@ -174,14 +179,38 @@ def _gpu_indices(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(part) for part in parts)
 
 
+def _hung_seconds(text: str) -> float | None:
+    if text.strip().lower() in NEVER:
+        return None
+    from setgf.worker.quantities import parse_seconds
+
+    try:
+        return parse_seconds(text)
+    except ConfigError as error:
+        raise ConfigError(f"`--hung-after`: {error} Or `never`.") from None
+
+
+def _tell_others(database: Database) -> None:
+    """Say who works here already: both give out CPU slots of their own, and share the GPUs."""
+    from db.query import Query
+
+    for worker in living_workers(Query(database)):
+        if is_here(worker):
+            slots = sum(device.kind == "cpu" for device in worker.devices)
+            note(
+                f"Worker {worker.id} (pid {worker.pid}) works on this machine, too, with "
+                f"{slots} CPU slots; no GPU is given out twice."
+            )
+
+
 def _start_detached(arguments: Sequence[str]) -> None:
     """Start a worker in a session of its own and wait until it says that it is there."""
     from setgf.home import find_home
 
     folder = find_home().workers
     folder.mkdir(parents=True, exist_ok=True)
-    errors = folder / "detached.err"
-    with errors.open("w", encoding="utf-8") as stream:
+    starting = folder / f"starting-{os.getpid()}.err"
+    with starting.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "setgf.cli.main", *arguments],
             stdin=subprocess.DEVNULL,
@@ -190,17 +219,20 @@ def _start_detached(arguments: Sequence[str]) -> None:
             start_new_session=True,
             env={**os.environ, DETACHED_VARIABLE: "1"},
         )
+    errors = starting.rename(folder / f"worker-{process.pid}.err")
     with closing(open_queue()) as database:
         from db.query import Query
 
         worker = _wait_for_worker(Query(database), process, errors)
+    for line in errors.read_text(encoding="utf-8", errors="replace").splitlines():
+        note(line)
     say(f"Worker {worker.id} works in the background (pid {process.pid}).")
     say(f"Its log is {folder / f'worker-{process.pid}.log'}; stop it with `setgf worker stop`.")
     process.returncode = 0  # not ours to wait for any longer
 
 
-def _wait_for_worker(query: Query, process: subprocess.Popen[bytes], errors: Path) -> Worker:
-    def find() -> Worker | None:
+def _wait_for_worker(query: Query, process: subprocess.Popen[bytes], errors: Path) -> WorkerRecord:
+    def find() -> WorkerRecord | None:
         for worker in query.workers():
             if worker.pid == process.pid and worker.state == "alive":
                 return worker
@@ -211,56 +243,18 @@ def _wait_for_worker(query: Query, process: subprocess.Popen[bytes], errors: Pat
             )
         return None
 
-    worker = _poll(find, START_SECONDS)
+    worker = poll(find, START_SECONDS)
     if worker is None:
         raise WorkerError(
             f"The worker (pid {process.pid}) has not registered within {START_SECONDS:.0f} "
-            "seconds. See `setgf worker status`."
+            f"seconds. See {errors} and `setgf worker status`."
         )
     return worker
 
 
-def _poll(look: Callable[[], _Found | None], seconds: float) -> _Found | None:
-    """Look ten times a second until something is found or time is up."""
-    deadline = time.monotonic() + seconds
-    while (found := look()) is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
+def _tell_running(query: Query, worker_ids: Sequence[str]) -> None:
+    from setgf.cli.worker_words import say_busy
 
-
-def _living(query: Query) -> list[Worker]:
-    """Return the workers that run; on this machine the process table knows, else the heartbeat."""
-    import socket
-
-    from setgf.worker.supervision import is_process
-
-    return [
-        worker
-        for worker in query.workers()
-        if worker.state != "stopped"
-        and (
-            is_process(worker.pid, worker.pid_start, worker.boot_id)
-            if worker.host == socket.gethostname()
-            else worker.state == "alive"
-        )
-    ]
-
-
-def _wait_until_gone(query: Query, ids: Sequence[str], seconds: float) -> list[str]:
-    """Wait for workers to leave; returns the ids of those that have not."""
-
-    def left() -> list[str]:
-        return [worker.id for worker in _living(query) if worker.id in ids]
-
-    _poll(lambda: True if not left() else None, seconds)
-    return left()
-
-
-def _tell_running(query: Query) -> None:
-    from db.records import JobState
-
-    live = query.jobs(states=[state for state in JobState if state.is_live])
-    for job in live:
-        since = show_duration(time.time() - (job.started_at or time.time()))
-        note(f"Job {job.id} ({job.name}) is still {job.state} after {since}; the next worker "
-             "adopts it.")  # fmt: skip
+    for job in live_jobs(query, worker_ids):
+        words = say_busy(job, time.time())
+        note(f"{words[0].upper()}{words[1:]}; it goes on, and the next worker adopts it.")

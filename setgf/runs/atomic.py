@@ -25,7 +25,7 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with os.fdopen(create(temporary), "w", encoding="utf-8") as file:
             file.write(text)
             if durable:
                 file.flush()
@@ -36,6 +36,20 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise explain(error, path) from error
+
+
+def create(path: Path) -> int:
+    """Make or empty a file, and return its handle; never one that a symbolic link puts elsewhere.
+
+    Others who may write into a shared home could have put one there.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(path, flags, 0o666)
+
+
+def is_plain_name(name: str) -> bool:
+    """Return True for a file's name alone: no path leads elsewhere by it."""
+    return Path(name).name == name
 
 
 def sync_folder(folder: Path) -> None:

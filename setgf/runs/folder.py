@@ -15,7 +15,7 @@ from typing import Any
 
 from setgf.errors import RunFolderError, RunNotFoundError
 from setgf.home import Home
-from setgf.runs.atomic import explain, read_json, write_atomically, write_json
+from setgf.runs.atomic import create, explain, read_json, write_atomically, write_json
 
 ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 8
@@ -86,8 +86,13 @@ class AttemptFolder:
 
     @property
     def log(self) -> Path:
-        """Standard output and error of the child."""
+        """Standard output and error of the child, its newest file (`setgf.worker.attempt_log`)."""
         return self.path / "log.txt"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Moment and number of the work done last (`setgf.runs.heartbeat`)."""
+        return self.path / "heartbeat"
 
     @property
     def proc(self) -> Path:
@@ -111,7 +116,8 @@ class AttemptFolder:
     def request_stop(self, aim: str = "") -> None:
         """Ask the attempt to checkpoint and leave; `aim` says what is to become of it."""
         try:
-            self.stop.write_text(aim, encoding="ascii")
+            with os.fdopen(create(self.stop), "w", encoding="ascii") as file:
+                file.write(aim)
         except OSError as error:
             raise explain(error, self.stop) from error
 
@@ -152,8 +158,10 @@ class RunFolder:
         """Make the folder with its identity and config; the same run twice changes nothing.
 
         Raises:
-            RunFolderError: the disk is full or refuses; a new folder is taken away again.
+            RunFolderError: the disk is full or refuses, and a new folder is taken away again; or
+                the folder is not where it seems.
         """
+        check_inside(self.path)
         is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -218,7 +226,8 @@ class RunFolder:
         """Make attempt `number` the current one and return its new folder.
 
         Raises:
-            RunFolderError: a later attempt is current, or the folder can't be written.
+            RunFolderError: a later attempt is current, or the folder can't be written or is not
+                where it seems.
         """
         current = self.current_attempt()
         if current > number:
@@ -226,6 +235,8 @@ class RunFolder:
                 f"Attempt {number} of run {self.id} can't begin: attempt {current} is current."
             )
         attempt = self.attempt_folder(number)
+        for path in (self.path, attempt.path, attempt.checkpoints):
+            check_inside(path)
         try:
             attempt.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -264,7 +275,7 @@ class RunFolder:
         Raises:
             RunFolderError: another process holds it.
         """
-        handle = os.open(self.live, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(self.live, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             _take_lock(handle, self.id)
             yield
@@ -285,6 +296,19 @@ def _take_lock(handle: int, run_id: str) -> None:
                     f"Run {run_id} is being trained by another process; cancel that one first."
                 ) from None
             time.sleep(0.01)
+
+
+def check_inside(path: Path) -> None:
+    """Refuse a folder that a symbolic link or `..` puts elsewhere: others may share the home.
+
+    Raises:
+        RunFolderError: it is.
+    """
+    if ".." in path.parts or path.is_symlink():
+        raise RunFolderError(
+            f"{path} leads out of its folder, so nothing is written there; a plain folder was "
+            "expected."
+        )
 
 
 def new_run_id() -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from setgf.runs.atomic import explain, read_json, write_json
+from setgf.errors import RunFolderError
+from setgf.runs.atomic import explain, is_plain_name, read_json, write_json
 from setgf.runs.folder import AttemptFolder, RunFolder
 
 BEST, LAST = "best", "last"
@@ -121,7 +122,15 @@ def _leftovers(run: RunFolder) -> Iterator[Waste]:
 def _entries(attempt: AttemptFolder) -> list[dict[str, Any]]:
     if not attempt.has_checkpoint():
         return []
-    return list(read_json(attempt.manifest).get("checkpoints") or ())
+    entries: list[dict[str, Any]] = list(read_json(attempt.manifest).get("checkpoints") or ())
+    for entry in entries:
+        for name in (str(entry["file"]), str(entry.get("best") or "none")):
+            if not is_plain_name(name):
+                raise RunFolderError(
+                    f"{attempt.manifest} names `{name}`, but a file in its own folder was "
+                    "expected; nothing is removed."
+                )
+    return entries
 
 
 def _files(path: Path) -> Iterator[Path]:

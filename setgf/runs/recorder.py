@@ -199,7 +199,7 @@ def format_predictions(rows: Sequence[PredictionRow]) -> str:
 
 
 def _open_append(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
 
 
 def _sync(handle: int, path: Path) -> None:

@@ -63,7 +63,7 @@ def take_back(home: Home, run_id: str) -> bool:
     Raises:
         RunFolderError: there is a run folder with its id, or the system refuses.
     """
-    source, target = trash_of(home) / run_id, home.runs / run_id
+    source, target = trash_of(home) / run_id, home.run_path(run_id)
     if not source.is_dir():
         return False
     if target.exists():

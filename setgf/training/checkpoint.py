@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -25,7 +25,7 @@ from typing import IO, Any, cast
 import torch
 
 from setgf.errors import CheckpointError
-from setgf.runs.atomic import explain, sync_folder, write_json
+from setgf.runs.atomic import create, explain, is_plain_name, sync_folder, write_json
 
 MANIFEST = "manifest.json"
 KEPT = 2
@@ -73,6 +73,7 @@ class CheckpointFolder:
             raise CheckpointError(
                 f"The list of checkpoints {manifest} can't be read: {error}. Start the run anew."
             ) from error
+        self._check_names(entries)
         self._check_owner(owner)
         return entries
 
@@ -102,7 +103,7 @@ class CheckpointFolder:
         temporary = self.path / f".{name}.partial"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with os.fdopen(create(temporary), "wb") as file:
                 sink = _HashingFile(file)
                 _save(dict(state), sink)
                 file.flush()
@@ -187,6 +188,15 @@ class CheckpointFolder:
             if entry.file == file:
                 return entry
         raise CheckpointError(f"There is no checkpoint `{file}` in {self.path}.")
+
+    def _check_names(self, entries: Iterable[CheckpointEntry]) -> None:
+        """Refuse files outside of this folder."""
+        for name in (name for entry in entries for name in (entry.file, entry.best) if name):
+            if not is_plain_name(name):
+                raise CheckpointError(
+                    f"The list of checkpoints {self.path / MANIFEST} names `{name}`, but a file in "
+                    "its own folder was expected. Start the run anew."
+                )
 
     def _check_owner(self, found: Mapping[str, Any]) -> None:
         for name, word in (("fingerprint", "experiment"), ("data_fingerprint", "data")):

@@ -171,6 +171,7 @@ def train_step(session: Session, source: BatchSource, group: Sequence[Rows]) -> 
         for name, part in loss.parts().items():
             share = to_mean(part.detach(), len(batch_rows), len(rows))
             parts[name] = parts[name] + share if name in parts else share
+        session.tell_batch()
     parts["train.gradient_norm"] = clip_gradients(trainable(session.optimizer), optim.clip_norm)
     session.optimizer.step()
     return StepNumbers(

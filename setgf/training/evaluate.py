@@ -132,6 +132,7 @@ def _forward_all(
         for rows in order:
             batch, labels = to_device(*source.batch(rows), session.device)
             yield batch.index.cpu(), session.network(batch), labels
+            session.tell_batch()
 
 
 def _check_finite(

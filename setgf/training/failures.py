@@ -6,16 +6,25 @@ import errno
 
 from setgf.errors import ConfigError, DataError, DivergedError, EncoderError
 
-_NO_MEMORY = ("out of memory", "can't allocate memory")
+OUT_OF_MEMORY, HOST_OUT_OF_MEMORY = "out_of_memory", "host_out_of_memory"
+_NO_HOST_MEMORY = ("can't allocate memory", "Cannot allocate memory")
+_NO_GPU_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 
 
 def failure_class(error: BaseException) -> str:
-    """Return `config`, `data`, `diverged`, `out_of_memory`, `disk_full` or `error`."""
+    """Return the class of an error.
+
+    Returns:
+        `config`, `data`, `diverged`, `out_of_memory` (of the GPU), `host_out_of_memory`,
+        `disk_full` or `error`.
+    """
     if any(isinstance(cause, OSError) and cause.errno in _DISK_ERRORS for cause in causes(error)):
         return "disk_full"
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
-        return "out_of_memory"
+    if any(map(_lacks_host_memory, causes(error))):
+        return HOST_OUT_OF_MEMORY
+    if any(words in str(cause) for cause in causes(error) for words in _NO_GPU_MEMORY):
+        return OUT_OF_MEMORY
     for kind, name in (
         (DivergedError, "diverged"),
         (ConfigError, "config"),
@@ -24,6 +33,14 @@ def failure_class(error: BaseException) -> str:
         if isinstance(error, kind):
             return name
     return "error"
+
+
+def _lacks_host_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno == errno.ENOMEM
+    ):
+        return True
+    return any(words in str(error) for words in _NO_HOST_MEMORY)
 
 
 def causes(error: BaseException) -> list[BaseException]:

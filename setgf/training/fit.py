@@ -73,6 +73,7 @@ def fit(
     *,
     resume_from: Path | None = None,
     on_progress: OnProgress | None = None,
+    on_batch: Callable[[], None] | None = None,
 ) -> FitResult:
     """Train, choose the best epoch by validation, and score it on the test split, once.
 
@@ -82,6 +83,8 @@ def fit(
         recorder: takes points, events, predictions; names the folder of checkpoints.
         resume_from: folder of an earlier attempt's checkpoints to go on from.
         on_progress: called after every step and epoch.
+        on_batch: called after every batch, of training, evaluation and label passes: a sign that
+            work goes on.
 
     Raises:
         ConfigError: a setting does not fit the data or the machine.
@@ -90,6 +93,7 @@ def fit(
         StoppedError: the recorder asked to stop; a checkpoint was written.
     """
     run = _Run.set_up(config, store, recorder, on_progress)
+    run.session.on_batch = on_batch
     run.start(resume_from)
     while not run.session.is_over:
         run.train_epoch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -53,11 +53,18 @@ class Session:
     """Optimizer steps of `max_epochs` epochs: the length of the schedule."""
     threads: int
     position: Position = field(default_factory=Position)
+    on_batch: Callable[[], None] | None = None
+    """Told after every batch that work goes on."""
 
     @property
     def is_over(self) -> bool:
         """True when no epoch is left, or none is worth it."""
         return self.position.epoch > self.config.train.max_epochs or self.stopping.has_given_up
+
+    def tell_batch(self) -> None:
+        """Say that a batch is done."""
+        if self.on_batch is not None:
+            self.on_batch()
 
     def precision(self) -> torch.autocast:
         """Return the number format of matrix products, as a context."""

@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from setgf.config import ExperimentConfig, config_from_dict
 from setgf.errors import SetgfError, StoppedError
 from setgf.home import Home
 from setgf.runs.folder import AttemptFolder, RunFolder
+from setgf.runs.heartbeat import Beating
 from setgf.runs.recorder import FolderRecorder
 from setgf.worker.shim import EXIT_DISK_FULL
 
@@ -75,7 +77,15 @@ def train_attempt(
     store = open_store(home, config.data.name)
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     write_environment(run, data_fingerprint=store.manifest.fingerprint, gpu=gpu)
-    return fit(config, store, recorder, resume_from=resume_from, on_progress=on_progress)
+    with Beating(attempt) as beating:
+        return fit(
+            config,
+            store,
+            recorder,
+            resume_from=resume_from,
+            on_progress=on_progress,
+            on_batch=beating.advance,
+        )
 
 
 def prepare_threads(config: ExperimentConfig) -> None:
@@ -88,6 +98,13 @@ def prepare_threads(config: ExperimentConfig) -> None:
 
 def record_failure(recorder: FolderRecorder, work: Callable[[], object]) -> int:
     """Do the work; record why it failed, and return the exit code."""
+    try:
+        return _try(recorder, work)
+    finally:
+        _tell_memory(recorder)
+
+
+def _try(recorder: FolderRecorder, work: Callable[[], object]) -> int:
     try:
         work()
     except StoppedError as error:
@@ -103,21 +120,34 @@ def record_failure(recorder: FolderRecorder, work: Callable[[], object]) -> int:
 
 def _tell(error: Exception, recorder: FolderRecorder | None = None) -> int:
     """Say what went wrong, on standard error and in the run folder; return the exit code."""
-    from setgf.training.failures import failure_class
+    from setgf.training.failures import HOST_OUT_OF_MEMORY, OUT_OF_MEMORY, failure_class
+    from setgf.training.memory import explain_out_of_memory, memory_use
 
     code = error.exit_code if isinstance(error, SetgfError) else 1
+    kind, figures = failure_class(error), {}
     message = str(error) or type(error).__name__
-    if not isinstance(error, SetgfError):
+    if kind in (OUT_OF_MEMORY, HOST_OUT_OF_MEMORY):
+        use = memory_use()
+        message, figures = explain_out_of_memory(kind, use), asdict(use)
+    elif not isinstance(error, SetgfError):
         message = f"{type(error).__name__}: {message}"
-    kind = failure_class(error)
     _write_error(f"setgf: error: {message}\n")
     if recorder is not None:
         try:
-            recorder.event("failed", failure_class=kind, message=message, exit_code=code)
+            recorder.event("failed", failure_class=kind, message=message, exit_code=code, **figures)
         except SetgfError as second:  # a full disk, or a later attempt owns the run
             _write_error(f"setgf: error: {second}\n")
             return EXIT_DISK_FULL if kind == "disk_full" else code
     return code
+
+
+def _tell_memory(recorder: FolderRecorder) -> None:
+    """Record how much memory the attempt held: the next one like it is placed by that."""
+    from setgf.training.memory import memory_use
+
+    use = memory_use()
+    with suppress(SetgfError):  # a full disk, or a later attempt owns the run
+        recorder.event("memory", peak_memory_mib=use.peak_memory_mib, peak_gpu_mib=use.peak_gpu_mib)
 
 
 def _write_error(text: str) -> None:

@@ -13,7 +13,9 @@ import pytest
 from setgf.data.synthetic import synthesise
 from setgf.home import Home
 from setgf.runs.folder import RunFolder, RunIdentity, new_run_id
+from setgf.runs.heartbeat import boot_time, read_heartbeat
 from setgf.runs.reader import read_events, read_points
+from setgf.runs.recorder import FolderRecorder
 from setgf.terms import Dataset, Split
 from setgf.worker import child
 from tests.training.conftest import tiny_config
@@ -49,6 +51,15 @@ def make_run(home: Home, **settings) -> RunFolder:
     return run
 
 
+def told(attempt) -> list:
+    """Events of an attempt but that of its memory, which comes after its end."""
+    events = read_events(attempt)
+    assert events[-1]["kind"] == "memory"
+    assert events[-1]["peak_memory_mib"] > 50
+    assert events[-1]["peak_gpu_mib"] is None
+    return list(events[:-1])
+
+
 def options(home: Home, run: RunFolder, attempt: int, resume: str | None = None) -> list[str]:
     given = ["--run", str(run.path), "--attempt", str(attempt), "--home", str(home.root)]
     return given if resume is None else [*given, "--resume", resume]
@@ -60,7 +71,7 @@ def test_a_child_trains_its_run_and_leaves_everything_in_the_folder(made):
 
     assert child.main(options(made, run, 1)) == 0
 
-    events = read_events(attempt)
+    events = told(attempt)
     assert events[0]["kind"] == "started"
     assert events[-1]["kind"] == "finished"
     assert len(read_points(run, "train.loss")) == events[-1]["steps"] == 6
@@ -79,9 +90,9 @@ def test_a_child_that_is_asked_to_stop_checkpoints_and_the_next_one_goes_on(made
     second = run.begin_attempt(2)
     assert child.main(options(made, run, 2, resume="a1")) == 0
 
-    assert read_events(first)[-1]["kind"] == "stopped"
-    assert read_events(second)[0]["resume_step"] == read_events(first)[-1]["step"] == 1
-    assert read_events(second)[-1]["kind"] == "finished"
+    assert told(first)[-1]["kind"] == "stopped"
+    assert read_events(second)[0]["resume_step"] == told(first)[-1]["step"] == 1
+    assert told(second)[-1]["kind"] == "finished"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +111,7 @@ def test_a_child_says_why_it_failed(made, capfd, settings, code, failure, words)
 
     assert child.main(options(made, run, 1)) == code
 
-    failed = read_events(attempt)[-1]
+    failed = told(attempt)[-1]
     assert failed["kind"] == "failed"
     assert failed["failure_class"] == failure
     assert failed["exit_code"] == code
@@ -133,5 +144,43 @@ def test_sigterm_makes_a_real_child_checkpoint_and_leave(made):
         process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert read_events(attempt)[-1]["kind"] == "stopped"
+    assert told(attempt)[-1]["kind"] == "stopped"
     assert attempt.has_checkpoint()
+
+
+def test_a_child_beats_while_it_trains_evaluates_and_makes_labels(made):
+    run = make_run(made, max_epochs=2)
+    attempt = run.begin_attempt(1)
+    began = boot_time()
+
+    assert child.main(options(made, run, 1)) == 0
+
+    beat = read_heartbeat(attempt)
+    assert beat is not None
+    assert began < beat.worked_at < beat.beat_at
+    # 2 epochs of 3 batches and an evaluation each, and two evaluations at the end.
+    assert beat.units >= 2 * (3 + 1) + 2
+
+
+@pytest.mark.parametrize(
+    ("error", "failure", "words"),
+    [
+        (MemoryError(), "host_out_of_memory", "The machine ran out of memory: the run held"),
+        (RuntimeError("CUDA out of memory."), "out_of_memory", "The GPU ran out of memory"),
+    ],
+    ids=["machine", "gpu"],
+)
+def test_a_child_without_memory_says_how_much_there_was(made, capfd, error, failure, words):
+    attempt = make_run(made).begin_attempt(1)
+
+    def run_out():
+        raise error
+
+    assert child.record_failure(FolderRecorder(attempt), run_out) == 1
+
+    failed = told(attempt)[-1]
+    assert failed["failure_class"] == failure
+    assert words in failed["message"]
+    assert "`optim.batch_size`" in failed["message"]
+    assert failed["total_memory_mib"] > failed["free_memory_mib"] > 0
+    assert "Traceback" in capfd.readouterr().err
