@@ -171,6 +171,8 @@ def _to_csv(comparisons: Sequence[Comparison]) -> str:
     csv = CsvLines()
     lines = [csv.line(RECORD_COLUMNS)]
     for comparison in comparisons:
-        for record in comparison.to_records():
-            lines.append(csv.line(record.get(name) for name in RECORD_COLUMNS))
+        lines += [
+            csv.line(record.get(name) for name in RECORD_COLUMNS)
+            for record in comparison.to_records()
+        ]
     return "".join(lines).removesuffix("\n")
