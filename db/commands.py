@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -65,6 +65,18 @@ def pending_commands(
     if verb is not None:
         query = query.where(commands.c.verb == verb.value)
     return read_commands(connection.execute(query).all())
+
+
+def settle_commands(
+    connection: Connection, job_ids: Sequence[int], *, result: str, now: float
+) -> None:
+    """Mark as handled what was asked of jobs that have moved on since."""
+    if job_ids:
+        connection.execute(
+            update(commands)
+            .where(commands.c.job_id.in_(job_ids), commands.c.handled_at.is_(None))
+            .values(handled_at=now, result=result)
+        )
 
 
 def withdraw_commands(

@@ -11,6 +11,9 @@ from db.records import Event
 from db.rows import read_events
 from db.tables import events
 
+_INSERT = events.insert()
+_EMPTY = dict.fromkeys(column.name for column in events.c if column.name != "id")
+
 
 def add_event(
     connection: Connection,
@@ -26,26 +29,24 @@ def add_event(
     to_state: str | None = None,
 ) -> None:
     """Store that something happened; `kind` is `job`, `run`, `worker` or `command`."""
-    connection.execute(
-        events.insert().values(
-            at=now,
-            kind=kind,
-            job_id=job_id,
-            run_id=run_id,
-            attempt=attempt,
-            from_state=from_state,
-            to_state=to_state,
-            why=why,
-            actor=actor,
-        )
-    )
+    row = {
+        "at": now,
+        "kind": kind,
+        "job_id": job_id,
+        "run_id": run_id,
+        "attempt": attempt,
+        "from_state": from_state,
+        "to_state": to_state,
+        "why": why,
+        "actor": actor,
+    }
+    connection.execute(_INSERT, row)
 
 
 def add_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store many happenings in one statement; each row names the columns of `add_event`."""
     if rows:
-        columns = dict.fromkeys(column.name for column in events.c if column.name != "id")
-        connection.execute(events.insert(), [{**columns, **row} for row in rows])
+        connection.execute(_INSERT, [{**_EMPTY, **row} for row in rows])
 
 
 def list_events(

@@ -166,17 +166,18 @@ def _to_json(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(value))
+        return json.dumps(finite(value))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return JSON data with words in place of NaN and infinities."""
     match value:
         case float() if not math.isfinite(value):
             return str(value)
         case dict():
             items = cast("dict[str, Any]", value).items()
-            return {name: _finite(inner) for name, inner in items}
+            return {name: finite(inner) for name, inner in items}
         case list() | tuple():
-            return [_finite(inner) for inner in cast("list[Any]", value)]
+            return [finite(inner) for inner in cast("list[Any]", value)]
         case _:
             return value

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 
 from db.records import Attempt, Command, Event, FailureClass, Job, JobState, Verb
 from db.tables import attempts, events, groups, jobs, runs, tags
@@ -55,20 +56,37 @@ def job_query() -> Select[Any]:
     source = jobs.outerjoin(groups, groups.c.id == jobs.c.group_id).outerjoin(
         runs, runs.c.id == jobs.c.run_id
     )
+    has_tags = exists(select(1).where(tags.c.run_id == jobs.c.run_id).correlate(jobs))
     return select(
-        *jobs.c, groups.c.name.label("group_name"), runs.c.epoch.label("run_epoch")
+        *jobs.c,
+        groups.c.name.label("group_name"),
+        runs.c.epoch.label("run_epoch"),
+        has_tags.label("has_tags"),
     ).select_from(source)
 
 
-def read_jobs(connection: Connection, query: Select[Any]) -> tuple[Job, ...]:
-    """Return the jobs of a `job_query`."""
-    return jobs_of(connection, connection.execute(query).all())
+def read_jobs(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> tuple[Job, ...]:
+    """Return the jobs of a `job_query`; `values` are those of its parameters."""
+    return jobs_of(connection, connection.execute(query, values).all())
 
 
 def jobs_of(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Job, ...]:
     """Return the jobs in rows of a `job_query`."""
-    found = tags_of(connection, [row.run_id for row in rows])
+    tagged = [row.run_id for row in rows if row.has_tags]
+    found = tags_of(connection, tagged) if tagged else _NO_TAGS
     return tuple(_job(row, found.get(row.run_id, ())) for row in rows)
+
+
+def job_after(row: Row[Any], before: Job) -> Job:
+    """Return a job from its changed row of `jobs` and from what it was before."""
+    values = row._mapping  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 (documented name)
+    return replace(
+        before,
+        **{name: values[name] for name in _JOB_CHANGEABLE},
+        state=JobState(values["state"]),
+    )
 
 
 def attempt_columns() -> tuple[ColumnElement[Any], ...]:
@@ -141,6 +159,28 @@ _JOB_PLAIN = [
     "cleared_at",
     "owner",
 ]
+
+
+_JOB_CHANGEABLE = [
+    "reason",
+    "priority",
+    "position",
+    "not_before",
+    "attempt",
+    "max_attempts",
+    "started_at",
+    "finished_at",
+    "worker_id",
+    "lease_until",
+    "error",
+    "is_alone",
+    "aim",
+    "frozen_at",
+    "running_seconds",
+    "cleared_at",
+]
+"""What a change of state can change."""
+_NO_TAGS: Mapping[str, tuple[str, ...]] = {}
 
 
 def _job(row: Row[Any], job_tags: tuple[str, ...]) -> Job:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from db import upsert
 from db.errors import FencedError, JobStateError, NotFoundError
@@ -36,6 +36,7 @@ _CHANGEABLE = frozenset(
 )
 
 _IDS_A_STATEMENT = 5_000
+_FOLLOW = update(runs).where(runs.c.id == bindparam("of_run"))
 
 
 def add_run(connection: Connection, run: NewRun, *, state: JobState = JobState.STARTING) -> None:
@@ -113,16 +114,25 @@ def update_run(
 
 
 def follow_job(
-    connection: Connection, run_id: str, state: JobState, *, attempt: int, now: float
+    connection: Connection,
+    run_id: str,
+    state: JobState,
+    *,
+    attempt: int,
+    now: float,
+    error: str | None = None,
 ) -> None:
-    """Give a run the state of its job; nothing to do while the run has not begun."""
+    """Give a run the state of its job; nothing to do while the run has not begun.
+
+    `error` is the job's, kept where the state is one of failing.
+    """
     values: dict[str, Any] = {"state": state.value, "attempt": attempt, "updated_at": now}
-    if state is JobState.RUNNING:
-        values["error"] = None
     values["finished_at"] = now if state.is_finished else None
     if state in (JobState.FAILED, JobState.LOST, JobState.CANCELLED):
-        values["error"] = select(jobs.c.error).where(jobs.c.run_id == run_id).scalar_subquery()
-    connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+        values["error"] = error
+    elif state is JobState.RUNNING:
+        values["error"] = None
+    connection.execute(_FOLLOW, {"of_run": run_id, **values})
 
 
 def follow_jobs(

@@ -10,7 +10,7 @@ so, and nothing was written.
 """
 
 from db.jobs.actions import list_actions
-from db.jobs.adding import add_jobs
+from db.jobs.adding import add_jobs, ensure_group
 from db.jobs.attempts import (
     add_attempt,
     change_attempt,
@@ -34,7 +34,6 @@ from db.jobs.control import (
 )
 from db.jobs.edits import clear, edit, restart
 from db.jobs.groups import (
-    ensure_group,
     get_group,
     list_groups,
     pause_group,
@@ -42,12 +41,13 @@ from db.jobs.groups import (
     set_parallelism,
 )
 from db.jobs.holding import adopt, expired, live_jobs, renew_leases
+from db.jobs.leases import device_shares
 from db.jobs.lifecycle import finish_attempt, set_frozen, start_attempt
-from db.jobs.listing import dependencies, list_jobs
-from db.jobs.measured import memory_peak, past_durations, store_memory_peak
+from db.jobs.listing import dependencies, get_job, get_jobs, list_jobs
+from db.jobs.measured import memory_peak, store_memory_peak
 from db.jobs.order import move, set_priority
 from db.jobs.readiness import candidates, next_start
-from db.jobs.transitions import AIMS, TRANSITIONS, change_state, change_waiting, get_job, get_jobs
+from db.jobs.transitions import AIMS, TRANSITIONS, change_state, change_waiting
 from db.jobs.undo import undo
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "clear",
     "close_attempt",
     "dependencies",
+    "device_shares",
     "edit",
     "ensure_group",
     "expired",
@@ -84,7 +85,6 @@ __all__ = [
     "memory_peak",
     "move",
     "next_start",
-    "past_durations",
     "pause",
     "pause_group",
     "release",

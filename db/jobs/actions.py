@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from db.jobs.transitions import chunks
+from db.jobs.listing import chunks
 from db.records import Action
 from db.run_settings import setting_rows
 from db.tables import actions, job_dependencies, jobs
@@ -81,16 +81,6 @@ def recorded(
         }
         for job_id, old in before.items()
         if old != (then := after[job_id])
-    ]
-    _store(connection, what, changes, actor=actor, now=now)
-
-
-def record_added(
-    connection: Connection, job_ids: Sequence[int], *, actor: str, now: float, what: str = "add"
-) -> None:
-    """Store that jobs were added."""
-    changes: list[Mapping[str, Any]] = [
-        {"job_id": job_id, "attempt": 0, "before": None, "after": {}} for job_id in job_ids
     ]
     _store(connection, what, changes, actor=actor, now=now)
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from db.errors import NotFoundError
 from db.records import Attempt
 from db.rows import attempt_columns, read_attempts
 from db.tables import attempts
+
+# Made once: putting a statement together costs more than running it.
+_IS_IT = and_(attempts.c.run_id == bindparam("of_run"), attempts.c.number == bindparam("of_number"))
+_INSERT = insert(attempts)
+_ONE = select(*attempt_columns()).where(_IS_IT)
+_CHANGE = update(attempts).where(_IS_IT)
+_CLOSE = _CHANGE.where(attempts.c.ended_at.is_(None))
 
 
 def add_attempt(connection: Connection, attempt: Attempt) -> None:
@@ -17,7 +24,7 @@ def add_attempt(connection: Connection, attempt: Attempt) -> None:
     values = {column.name: getattr(attempt, column.name) for column in attempts.c}
     values["devices"] = list(attempt.devices)
     values["resume_step"] = attempt.resume_step or None
-    connection.execute(insert(attempts).values(values))
+    connection.execute(_INSERT, values)
 
 
 def get_attempt(connection: Connection, run_id: str, number: int) -> Attempt:
@@ -26,10 +33,8 @@ def get_attempt(connection: Connection, run_id: str, number: int) -> Attempt:
     Raises:
         NotFoundError: no such attempt.
     """
-    query = select(*attempt_columns()).where(
-        attempts.c.run_id == run_id, attempts.c.number == number
-    )
-    found = read_attempts(connection.execute(query).all())
+    which = {"of_run": run_id, "of_number": number}
+    found = read_attempts(connection.execute(_ONE, which).all())
     if not found:
         raise NotFoundError(f"Run `{run_id}` has no attempt {number} in the database.")
     return found[0]
@@ -54,15 +59,8 @@ def close_attempt(
         now: seconds since the epoch.
         columns: `exit_code`, `failure_class`, `error`, the peaks of memory, `frozen_seconds`.
     """
-    connection.execute(
-        update(attempts)
-        .where(
-            attempts.c.run_id == run_id,
-            attempts.c.number == number,
-            attempts.c.ended_at.is_(None),
-        )
-        .values({"ended_at": now, "outcome": outcome, **columns})
-    )
+    which = {"of_run": run_id, "of_number": number}
+    connection.execute(_CLOSE, {"ended_at": now, "outcome": outcome, **columns, **which})
 
 
 def change_attempt(connection: Connection, run_id: str, number: int, **columns: Any) -> None:
@@ -71,12 +69,8 @@ def change_attempt(connection: Connection, run_id: str, number: int, **columns: 
     Raises:
         NotFoundError: no such attempt.
     """
-    changed = connection.execute(
-        update(attempts)
-        .where(attempts.c.run_id == run_id, attempts.c.number == number)
-        .values(columns)
-    )
-    if changed.rowcount != 1:
+    which = {"of_run": run_id, "of_number": number}
+    if connection.execute(_CHANGE, {**columns, **which}).rowcount != 1:
         raise NotFoundError(f"Run `{run_id}` has no attempt {number} in the database.")
 
 

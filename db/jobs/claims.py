@@ -5,18 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, func, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from db.clock import lease_clock
 from db.events import add_event
 from db.jobs.attempts import add_attempt
-from db.jobs.leases import take_devices
+from db.jobs.leases import has_room, take_devices
+from db.jobs.listing import get_job
 from db.jobs.readiness import IS_QUEUED, is_ready, lock_group
-from db.jobs.transitions import get_job
 from db.records import Attempt, Claim, JobState
 from db.runs import follow_job
 from db.tables import checkpoints, jobs
+
+# On PostgreSQL a job that another is about to take is passed over instead of waited for.
+_free = (
+    select(jobs.c.id)
+    .where(jobs.c.id == bindparam("of_job"), is_ready(bindparam("now")))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(jobs)
+    .where(jobs.c.id == _free.scalar_subquery(), IS_QUEUED)
+    .values(
+        state=JobState.STARTING.value,
+        attempt=jobs.c.attempt + 1,
+        worker_id=bindparam("worker_id"),
+        lease_until=bindparam("lease_until"),
+        lease_boot_id=bindparam("lease_boot_id"),
+        lease_boot_until=bindparam("lease_boot_until"),
+        reason="",
+        error=None,
+        finished_at=None,
+    )
+    .returning(jobs.c.attempt, jobs.c.run_id)
+)
+"""The one statement that takes a ready job: guarded, and it says what it took."""
+_NEWEST_CHECKPOINT = select(func.max(checkpoints.c.attempt)).where(
+    checkpoints.c.run_id == bindparam("of_run"), checkpoints.c.role == "last"
+)
 
 
 def claim(
@@ -49,29 +75,30 @@ def claim(
         share: part of each device to hold, 1 for the whole.
     """
     lock_group(connection, job_id)
-    with connection.begin_nested() as savepoint:
-        row = connection.execute(
-            _taking(job_id, worker_id=worker_id, now=now).values(
-                lease_until=lease_clock(connection, now) + lease_seconds,
-                lease_boot_id=boot_id,
-                lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
-            )
-        ).first()
-        if row is None:
-            return None
-        number, run_id = row
-        if not take_devices(
-            connection,
-            devices,
-            host=host,
-            worker_id=worker_id,
-            job_id=job_id,
-            attempt=number,
-            now=now,
-            share=share,
-        ):
-            savepoint.rollback()
-            return None
+    if not has_room(connection, devices, host=host, worker_id=worker_id, share=share):
+        return None
+    taken = {
+        "of_job": job_id,
+        "now": now,
+        "worker_id": worker_id,
+        "lease_until": lease_clock(connection, now) + lease_seconds,
+        "lease_boot_id": boot_id,
+        "lease_boot_until": None if boot_time is None else boot_time + lease_seconds,
+    }
+    row = connection.execute(_TAKE, taken).first()
+    if row is None:
+        return None
+    number, run_id = row
+    take_devices(
+        connection,
+        devices,
+        host=host,
+        worker_id=worker_id,
+        job_id=job_id,
+        attempt=number,
+        now=now,
+        share=share,
+    )
     begun = _begun(job_id, run_id, number, worker_id=worker_id, host=host, boot_id=boot_id)
     add_attempt(connection, replace(begun, devices=tuple(devices), started_at=now))
     follow_job(connection, run_id, JobState.STARTING, attempt=number, now=now)
@@ -96,34 +123,8 @@ def claim(
 
 def resume_from(connection: Connection, run_id: str) -> str | None:
     """Return the folder name of the newest attempt that left a `last` checkpoint."""
-    newest = connection.execute(
-        select(func.max(checkpoints.c.attempt)).where(
-            checkpoints.c.run_id == run_id, checkpoints.c.role == "last"
-        )
-    ).scalar()
+    newest = connection.execute(_NEWEST_CHECKPOINT, {"of_run": run_id}).scalar()
     return None if newest is None else f"a{newest}"
-
-
-def _taking(job_id: int, *, worker_id: str, now: float) -> ReturningUpdate[int, str]:
-    """Return the one statement that takes a ready job: guarded, and it says what it took."""
-    # On PostgreSQL a job that another is about to take is passed over instead of waited for.
-    free = select(jobs.c.id).where(jobs.c.id == job_id, is_ready(now))
-    return (
-        update(jobs)
-        .where(
-            jobs.c.id == free.with_for_update(skip_locked=True).scalar_subquery(),
-            IS_QUEUED,
-        )
-        .values(
-            state=JobState.STARTING.value,
-            attempt=jobs.c.attempt + 1,
-            worker_id=worker_id,
-            reason="",
-            error=None,
-            finished_at=None,
-        )
-        .returning(jobs.c.attempt, jobs.c.run_id)
-    )
 
 
 def _begun(

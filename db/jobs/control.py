@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from db.commands import add_command, pending_commands, withdraw_commands
+from db.commands import add_command, pending_commands, settle_commands, withdraw_commands
 from db.errors import JobStateError
 from db.jobs.actions import recorded
-from db.jobs.transitions import change_waiting, get_jobs
+from db.jobs.listing import chunks, get_jobs
+from db.jobs.transitions import change_waiting
 from db.records import Job, JobState, Verb
 from db.runs import trashed_runs
 from db.tables import jobs
@@ -188,6 +189,7 @@ def _move(
     connection: Connection, chosen: Sequence[Job], to: JobState, actor: str, now: float
 ) -> None:
     change_waiting(connection, chosen, to, why=f"by {actor}", actor=actor, now=now)
+    _settle(connection, chosen, actor, now)
 
 
 def _queue_again(
@@ -207,6 +209,13 @@ def _queue_again(
             error=None,
             max_attempts=jobs.c.attempt + jobs.c.allowance,
         )
+    _settle(connection, chosen, actor, now)
+
+
+def _settle(connection: Connection, chosen: Sequence[Job], actor: str, now: float) -> None:
+    """Let nothing that was asked of an attempt that is over reach the next one."""
+    for part in chunks([job.id for job in chosen]):
+        settle_commands(connection, part, result=f"overtaken by {actor}", now=now)
 
 
 def _refuse_trashed(connection: Connection, chosen: Sequence[Job]) -> None:

@@ -11,7 +11,7 @@ from db.errors import JobStateError
 from db.events import add_events
 from db.jobs.actions import recorded
 from db.jobs.adding import add_jobs, kinds_of
-from db.jobs.transitions import chunks, get_jobs
+from db.jobs.listing import chunks, get_jobs
 from db.jobs.undo import put_dependencies
 from db.records import Job, JobState, NewJob
 from db.run_settings import put_settings, setting_rows, store_settings

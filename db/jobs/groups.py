@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from db.errors import NotFoundError
 from db.events import add_event
@@ -10,17 +10,6 @@ from db.filters import nearest
 from db.jobs.actions import record_group
 from db.records import Group
 from db.tables import groups, jobs
-
-
-def ensure_group(connection: Connection, name: str, kind: str, *, now: float) -> int:
-    """Return the id of the group of this name, made when it is not there."""
-    found = connection.execute(select(groups.c.id).where(groups.c.name == name)).scalar()
-    if found is not None:
-        return found
-    made = connection.execute(
-        insert(groups).values(name=name, kind=kind, created_at=now).returning(groups.c.id)
-    )
-    return made.scalar_one()
 
 
 def list_groups(connection: Connection) -> tuple[Group, ...]:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, case, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, true, update
 
 from db.clock import lease_clock
 from db.errors import FencedError
 from db.events import add_event
 from db.jobs.attempts import change_attempt, get_attempt
-from db.jobs.leases import hand_over, take_devices
-from db.jobs.readiness import IS_LIVE, has_room, lock_group
-from db.jobs.transitions import change_state, get_job
+from db.jobs.leases import hand_over, has_room, take_devices
+from db.jobs.listing import get_job
+from db.jobs.readiness import IS_LIVE, has_group_room, lock_group
+from db.jobs.transitions import change_read
 from db.records import Attempt, Job, JobState
 from db.rows import attempt_columns, job_query, jobs_of, read_attempts
 from db.tables import attempts, jobs
+
+_RENEW = update(jobs).where(
+    jobs.c.id == bindparam("of_job"),
+    jobs.c.attempt == bindparam("of_attempt"),
+    jobs.c.worker_id == bindparam("of_worker"),
+    IS_LIVE,
+)
 
 
 def renew_leases(
@@ -34,18 +42,14 @@ def renew_leases(
     ours: list[int] = []
     clock = lease_clock(connection, now) if held else now
     for job_id, attempt in held:
+        which = {"of_job": job_id, "of_attempt": attempt, "of_worker": worker_id}
         changed = connection.execute(
-            update(jobs)
-            .where(
-                jobs.c.id == job_id,
-                jobs.c.attempt == attempt,
-                jobs.c.worker_id == worker_id,
-                IS_LIVE,
-            )
-            .values(
-                lease_until=clock + lease_seconds,
-                lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
-            )
+            _RENEW,
+            {
+                "lease_until": clock + lease_seconds,
+                "lease_boot_until": None if boot_time is None else boot_time + lease_seconds,
+                **which,
+            },
         )
         if changed.rowcount == 1:
             ours.append(job_id)
@@ -155,7 +159,14 @@ def _recover(connection: Connection, job: Job, *, worker_id: str, host: str, now
     found = get_attempt(connection, job.run_id, job.attempt)
     lock_group(connection, job.id)
     share = job.gpus if 0 < job.gpus < 1 else 1.0
-    if not has_room(connection, job) or not take_devices(
+    if not has_group_room(connection, job) or not has_room(
+        connection, found.devices, host=host, worker_id=worker_id, share=share
+    ):
+        raise FencedError(
+            f"Attempt {job.attempt} of job {job.id} was given up, and what it used has gone to "
+            "others. Stop the child and write nothing more."
+        )
+    take_devices(
         connection,
         found.devices,
         host=host,
@@ -164,14 +175,10 @@ def _recover(connection: Connection, job: Job, *, worker_id: str, host: str, now
         attempt=job.attempt,
         now=now,
         share=share,
-    ):
-        raise FencedError(
-            f"Attempt {job.attempt} of job {job.id} was given up, and what it used has gone to "
-            "others. Stop the child and write nothing more."
-        )
-    recovered = change_state(
+    )
+    recovered = change_read(
         connection,
-        job.id,
+        job,
         JobState.RUNNING,
         attempt=job.attempt,
         why="its process turned up again",

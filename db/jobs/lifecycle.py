@@ -9,7 +9,8 @@ from sqlalchemy import Connection, update
 from db.errors import FencedError, JobStateError
 from db.events import add_event
 from db.jobs.attempts import change_attempt, close_attempt, get_attempt
-from db.jobs.transitions import change_state, get_job
+from db.jobs.listing import get_job
+from db.jobs.transitions import change_read
 from db.records import Attempt, FailureClass, Job, JobState
 from db.tables import jobs
 
@@ -33,9 +34,9 @@ def start_attempt(
     before = get_job(connection, job_id, lock=True)
     if before.attempt == attempt and before.state is not JobState.STARTING:
         raise JobStateError(f"Job {job_id} is {before.state}; only a starting job can be started.")
-    job = change_state(
+    job = change_read(
         connection,
-        job_id,
+        before,
         JobState.RUNNING,
         attempt=attempt,
         why="",
@@ -112,9 +113,9 @@ def finish_attempt(
     )
     ran = _wall_seconds(attempt_row, frozen, now) if running_seconds is None else running_seconds
     more: dict[str, Any] = {} if alone is None else {"is_alone": alone}
-    ended = change_state(
+    ended = change_read(
         connection,
-        job_id,
+        job,
         JobState(outcome),
         attempt=attempt,
         why=error or "",
@@ -128,9 +129,9 @@ def finish_attempt(
     if then is None:
         return ended
     allowance = job.max_attempts + (1 if ended.state is JobState.PAUSED else 0)
-    return change_state(
+    return change_read(
         connection,
-        job_id,
+        ended,
         then,
         attempt=attempt,
         why=error or "",

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from db.errors import JobStateError
 from db.events import add_events
 from db.jobs.actions import recorded
-from db.jobs.transitions import get_job, get_jobs
+from db.jobs.listing import get_job, get_jobs
 from db.records import Job, JobState
 from db.tables import jobs
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     and_,
+    bindparam,
     exists,
     func,
     literal_column,
@@ -64,11 +66,22 @@ _IS_OPEN = or_(jobs.c.group_id.is_(None), jobs.c.group_id.not_in(_closed))
 """Its group is neither paused nor full. The closed groups are found once a statement."""
 
 
-def is_ready(now: float) -> ColumnElement[bool]:
+def is_ready(now: float | BindParameter[Any]) -> ColumnElement[bool]:
     """Return the condition that a job may start: queued, its time come, what it waits for done, its
     group neither paused nor full."""
     has_come = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now)
     return and_(IS_QUEUED, has_come, _IS_OPEN, ~_IS_WAITING)
+
+
+_CANDIDATES = (
+    job_query()
+    .where(is_ready(bindparam("now")))
+    .order_by(jobs.c.priority.desc(), jobs.c.position, jobs.c.id)
+    .limit(bindparam("most"))
+)
+_ROOM = select(groups.c.id, (groups.c.parallelism - _NUM_LIVE).label("room")).where(
+    groups.c.id.in_(bindparam("known", expanding=True)), groups.c.parallelism.is_not(None)
+)
 
 
 def candidates(connection: Connection, *, now: float, limit: int = 32) -> tuple[Job, ...]:
@@ -77,9 +90,8 @@ def candidates(connection: Connection, *, now: float, limit: int = 32) -> tuple[
     Of a group with a limit there are no more than it has room for, so that its jobs don't hide
     those that come after them.
     """
-    query = job_query().where(is_ready(now)).limit(limit)
-    query = query.order_by(jobs.c.priority.desc(), jobs.c.position, jobs.c.id)
-    found = read_jobs(connection, query)
+    values = {"now": now, "most": limit}
+    found = read_jobs(connection, _CANDIDATES, values)
     room = _room(connection, {job.group_id for job in found})
     filled: set[int] = set()
     while True:
@@ -92,7 +104,7 @@ def candidates(connection: Connection, *, now: float, limit: int = 32) -> tuple[
             jobs.c.group_id.not_in(filled),
             jobs.c.id.in_([job.id for job in chosen]),
         )
-        found = read_jobs(connection, query.where(kept))
+        found = read_jobs(connection, _CANDIDATES.where(kept), values)
         room |= _room(connection, {job.group_id for job in found} - set(room))
 
 
@@ -102,7 +114,15 @@ def next_start(connection: Connection, *, now: float) -> float | None:
     return connection.execute(query).scalar()
 
 
-def has_room(connection: Connection, job: Job) -> bool:
+_mine = select(jobs.c.group_id).where(jobs.c.id == bindparam("of_job")).scalar_subquery()
+_LOCK_GROUP = (
+    select(groups.c.id)
+    .where(groups.c.id == _mine, groups.c.parallelism.is_not(None))
+    .with_for_update(key_share=True)
+)
+
+
+def has_group_room(connection: Connection, job: Job) -> bool:
     """Return False when the group of a job has as many live ones as it may."""
     return job.group_id is None or _room(connection, {job.group_id}).get(job.group_id, 1) > 0
 
@@ -115,9 +135,7 @@ def lock_group(connection: Connection, job_id: int) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
-    mine = select(jobs.c.group_id).where(jobs.c.id == job_id).scalar_subquery()
-    query = select(groups.c.id).where(groups.c.id == mine, groups.c.parallelism.is_not(None))
-    connection.execute(query.with_for_update(key_share=True))
+    connection.execute(_LOCK_GROUP, {"of_job": job_id})
 
 
 def _room(connection: Connection, ids: set[int | None]) -> dict[int, int]:
@@ -125,10 +143,7 @@ def _room(connection: Connection, ids: set[int | None]) -> dict[int, int]:
     known = [group for group in ids if group is not None]
     if not known:
         return {}
-    query = select(groups.c.id, (groups.c.parallelism - _NUM_LIVE).label("room")).where(
-        groups.c.id.in_(known), groups.c.parallelism.is_not(None)
-    )
-    return {row.id: row.room for row in connection.execute(query)}
+    return {row.id: row.room for row in connection.execute(_ROOM, {"known": known})}
 
 
 def _fitting(found: Sequence[Job], room: Mapping[int, int]) -> tuple[Job, ...]:

@@ -13,21 +13,21 @@ there comes the way from queued back to paused, and from cancelled back to held 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, update
 
-from db.errors import FencedError, JobStateError, NotFoundError
+from db.errors import FencedError, JobStateError
 from db.events import add_events
 from db.jobs.attempts import close_attempt
 from db.jobs.leases import free_devices
+from db.jobs.listing import chunks, get_job
 from db.records import Job, JobState
-from db.rows import job_query, read_jobs
+from db.rows import job_after
 from db.runs import follow_job, follow_jobs
 from db.tables import jobs
 
-_T = TypeVar("_T")
 _ENDS = frozenset(
     {
         JobState.SUCCEEDED,
@@ -68,8 +68,16 @@ AIMS = ("cancelled", "paused", "queued", "failed")
 _CHANGEABLE = frozenset(
     {"not_before", "error", "max_attempts", "lease_until", "running_seconds", "is_alone"}
 )
-_CHUNK = 5_000
-"""Ids in one statement: databases bound their number."""
+_ONE = (
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("of_job"),
+        jobs.c.state == bindparam("from_state"),
+        jobs.c.attempt == bindparam("of_attempt"),
+    )
+    .returning(*jobs.c)
+)
+"""Made once: putting a statement together costs more than running it."""
 
 
 def change_state(
@@ -106,20 +114,55 @@ def change_state(
         JobStateError: the job's state does not allow it.
         FencedError: another attempt or another worker has the job.
     """
-    _check_columns(to, aim, columns)
     before = get_job(connection, job_id, lock=True)
+    return change_read(
+        connection,
+        before,
+        to,
+        why=why,
+        actor=actor,
+        now=now,
+        attempt=attempt,
+        worker_id=worker_id,
+        aim=aim,
+        **columns,
+    )
+
+
+def change_read(
+    connection: Connection,
+    before: Job,
+    to: JobState,
+    *,
+    why: str,
+    actor: str,
+    now: float,
+    attempt: int | None = None,
+    worker_id: str | None = None,
+    aim: str | None = None,
+    **columns: Any,
+) -> Job:
+    """Do what `change_state` does to a job that was read, and locked, in this transaction."""
+    _check_columns(to, aim, columns)
     _check_fence(before, attempt, worker_id)
     _check_step(before, to)
+    values = {"state": to.value, "reason": why, **_consequences(to, now), **columns}
     if to is JobState.STOPPING:
-        columns["aim"] = aim
-    _move(connection, (before,), to, why=why, now=now, columns=columns)
+        values["aim"] = aim
+    elif to is JobState.RUNNING and before.started_at is None:
+        values["started_at"] = now
+    which = {"of_job": before.id, "from_state": before.state.value, "of_attempt": before.attempt}
+    row = connection.execute(_ONE, values | which).first()
+    if row is None:
+        raise _overtaken(before.id)
+    after = job_after(row, before)
     if before.state.is_live and not to.is_live:
         outcome = "lost" if to is JobState.QUEUED else to.value
         close_attempt(connection, before.run_id, before.attempt, outcome=outcome, now=now)
-        free_devices(connection, job_id)
-    follow_job(connection, before.run_id, to, attempt=before.attempt, now=now)
+        free_devices(connection, before.id)
+    follow_job(connection, before.run_id, to, attempt=before.attempt, now=now, error=after.error)
     add_events(connection, [_event(before, to, why=why, actor=actor, now=now)])
-    return get_job(connection, job_id)
+    return after
 
 
 def change_waiting(
@@ -156,51 +199,6 @@ def change_waiting(
     add_events(connection, [_event(job, to, why=why, actor=actor, now=now) for job in before])
 
 
-def get_jobs(
-    connection: Connection, job_ids: Iterable[int], *, lock: bool = False
-) -> tuple[Job, ...]:
-    """Return jobs in the order of their ids as given, each once; `lock` as of `get_job`.
-
-    Raises:
-        NotFoundError: one is not there.
-    """
-    ids = tuple(dict.fromkeys(job_ids))
-    found: dict[int, Job] = {}
-    for part in chunks(ids):
-        if lock and connection.dialect.name != "sqlite":
-            locked = select(jobs.c.id).where(jobs.c.id.in_(part)).order_by(jobs.c.id)
-            connection.execute(locked.with_for_update())
-        rows = read_jobs(connection, job_query().where(jobs.c.id.in_(part)))
-        found |= {job.id: job for job in rows}
-    for job_id in ids:
-        if job_id not in found:
-            raise _no_job(job_id)
-    return tuple(found[job_id] for job_id in ids)
-
-
-def chunks(ids: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Return ids in parts that fit into one statement."""
-    return (ids[begin : begin + _CHUNK] for begin in range(0, len(ids), _CHUNK))
-
-
-def get_job(connection: Connection, job_id: int, *, lock: bool = False) -> Job:
-    """Return a job; `lock` keeps others from changing it until the transaction ends.
-
-    Raises:
-        NotFoundError: no such job.
-    """
-    if lock and connection.dialect.name != "sqlite":
-        connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
-    found = read_jobs(connection, job_query().where(jobs.c.id == job_id))
-    if not found:
-        raise _no_job(job_id)
-    return found[0]
-
-
-def _no_job(job_id: int) -> NotFoundError:
-    return NotFoundError(f"There is no job {job_id}. `setgf queue list --all` shows all jobs.")
-
-
 def _move(
     connection: Connection,
     before: Sequence[Job],
@@ -223,8 +221,11 @@ def _move(
                 .values(values)
             )
             if changed.rowcount != len(part):
-                listed = f"Job {part[0]}" if len(part) == 1 else f"One of jobs {part[0]}..."
-                raise FencedError(f"{listed} was changed by another process meanwhile; look again.")
+                raise _overtaken(part[0])
+
+
+def _overtaken(job_id: int) -> FencedError:
+    return FencedError(f"Job {job_id} was changed by another process meanwhile; look again.")
 
 
 def _event(job: Job, to: JobState, *, why: str, actor: str, now: float) -> Mapping[str, Any]:
@@ -275,11 +276,7 @@ def _check_fence(job: Job, attempt: int | None, worker_id: str | None) -> None:
 def _consequences(to: JobState, now: float) -> dict[str, Any]:
     """Return what a new state changes besides itself."""
     if to is JobState.RUNNING:
-        return {
-            "started_at": func.coalesce(jobs.c.started_at, now),
-            "finished_at": None,
-            "cleared_at": None,
-        }
+        return {"finished_at": None, "cleared_at": None}
     if to is JobState.STOPPING:
         return {}
     values: dict[str, Any] = {} if to.is_finished else {"cleared_at": None}

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from db.errors import JobStateError, NotFoundError
 from db.events import add_event
 from db.jobs.actions import AFTER, SETTINGS, STATE_COLUMNS, read_action, snapshot
-from db.jobs.transitions import change_waiting, get_job
+from db.jobs.listing import get_job
+from db.jobs.transitions import change_waiting
 from db.records import Action, Job, JobState
 from db.run_settings import put_settings
 from db.runs import follow_name

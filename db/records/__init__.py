@@ -16,7 +16,6 @@ from db.records.queue import (
     Group,
     Job,
     NewJob,
-    PastDuration,
 )
 from db.records.runs import NewRun, Run, RunDetail
 from db.records.states import FailureClass, JobState, Verb
@@ -37,7 +36,6 @@ __all__ = [
     "NewJob",
     "NewRun",
     "NewWorker",
-    "PastDuration",
     "Point",
     "Points",
     "Prediction",

@@ -210,22 +210,6 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastDuration:
-    """How long the succeeded jobs of one kind ran, for the estimate of the next ones."""
-
-    variant: str
-    """All settings but the seed."""
-    model: str
-    data_name: str
-    on_gpu: bool
-    num_jobs: int
-    seconds: float
-    """Mean of running, frozen time left out."""
-    epochs: float
-    """Mean of epochs finished."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened, stored in the transaction that made it happen."""
 
