@@ -98,7 +98,7 @@ class Storm:
 
     def rage(self) -> None:
         """Deal all faults, each at a random moment; add jobs while there are too few to hit."""
-        kinds = faults(has_mounts=self.world.has_mounts)
+        kinds = faults(has_mounts=self.world.has_mounts, longest=self.options.longest)
         cards = deck(kinds, self.options.faults, self.chance)
         while cards:
             self.turn()
@@ -252,6 +252,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--child", choices=("real", "stub"), default="real")
     parser.add_argument("--pause", type=float, default=1.5, help="Mean seconds between faults.")
+    parser.add_argument("--longest", type=float, default=60, help="Seconds of the longest fault.")
     parser.add_argument("--minutes", type=float, default=60, help="Longest time.")
     parser.add_argument("--keep", type=Path, help="Where to copy the home when anything is wrong.")
     return parser.parse_args()

@@ -38,16 +38,24 @@ class Fault:
     """How often it comes among the others."""
     strike: Strike
     needs_mounts: bool = False
+    seconds: float = 7.0
+    """Longest time until it is undone."""
 
 
-def faults(*, has_mounts: bool) -> tuple[Fault, ...]:
-    """Return every kind that can be dealt here."""
+def faults(*, has_mounts: bool, longest: float) -> tuple[Fault, ...]:
+    """Return every kind that can be dealt here and is undone within so many seconds."""
     known = (*_killing(), *_stopping(), *_surroundings())
-    return tuple(fault for fault in known if has_mounts or not fault.needs_mounts)
+    return tuple(
+        fault
+        for fault in known
+        if (has_mounts or not fault.needs_mounts) and fault.seconds <= longest
+    )
 
 
 def deck(kinds: Sequence[Fault], count: int, chance: random.Random) -> list[Fault]:
-    """Return `count` faults in a random order, every kind by its share and at least once."""
+    """Return about `count` faults in a random order, by their shares, and none twice if few."""
+    if count < len(kinds):
+        return chance.sample(kinds, count)
     total = sum(kind.share for kind in kinds)
     cards = [kind for kind in kinds for _ in range(max(1, round(count * kind.share / total)))]
     while len(cards) < count:
@@ -97,6 +105,7 @@ def _surroundings() -> tuple[Fault, ...]:
             name="database locked 30 s",
             share=3,
             strike=_lock(LONG_LOCK_SECONDS, LONG_LOCK_SECONDS),
+            seconds=LONG_LOCK_SECONDS,
         ),
         Fault(name="run folder read-only", share=20, strike=_read_only, needs_mounts=True),
         Fault(name="disk full", share=15, strike=_fill_disk, needs_mounts=True),
@@ -167,8 +176,10 @@ def _reboot(world: World, chance: random.Random) -> Blow | None:
     if world.frozen or world.is_full or world.locker is not None:
         return None
     hit = _running(world)
+    if not hit:
+        return None
     world.go_down(chance.uniform(0.0, 1.0))
-    return Blow(hit) if hit else None
+    return Blow(hit)
 
 
 def _stop(who: str) -> Strike:
