@@ -9,40 +9,44 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from db import jobs, records, runs
+from db import jobs
 from db.commands import handle_command, pending_commands
 from db.engine import Database
 from db.errors import (
     DatabaseCorruptError,
     DatabaseError,
-    FencedError,
+    DatabaseFullError,
     NotFoundError,
     SchemaTooNewError,
 )
-from db.records import Claim, Command, Job, JobState, Verb
-from db.workers import list_workers
-from setgf.errors import RunFolderError
+from db.records import Command, Device, Verb
+from setgf.errors import DiskFullError, RunFolderError
 from setgf.home import Home
+from setgf.worker.adoption import Adopter
+from setgf.worker.claiming import Claimer
+from setgf.worker.clocks import asleep_seconds, boot_time
 from setgf.worker.engines.local import Engine, LocalEngine
-from setgf.worker.gpus import default_slots
-from setgf.worker.keeper import Keeper
+from setgf.worker.gpus import Nvml, default_slots
+from setgf.worker.identity import LEASE_SECONDS, new_identity
+from setgf.worker.keeper import Keeper, KeeperOptions
 from setgf.worker.outcomes import FIRST_BACK_OFF_SECONDS, Aim
-from setgf.worker.placement import Placement, needs, place
 from setgf.worker.presence import Presence
-from setgf.worker.submit import new_run, run_identity
-from setgf.worker.supervision import boot_id, is_running
+from setgf.worker.reserve import DiskReserve
 from setgf.worker.wakeup import WakeUp
+from setgf.worker.watching import HUNG_AFTER_SECONDS
 
-LEASE_SECONDS = 30.0
-TICK_SECONDS = 0.05
-LOOK_SECONDS = 0.5
+TICK_SECONDS = 0.02
+"""Between two looks whether the database has changed: 6 microseconds each on SQLite."""
+SERVER_TICK_SECONDS = 0.1
+"""The same of a database on a server: a query each."""
+LOOK_SECONDS = 5.0
 """Longest time between two looks into the queue when nothing seems to have changed."""
+WAIT_SECONDS = 1.0
+"""The same while a job waits for memory or for programs of others."""
 ADOPT_SECONDS = 1.0
 TIDY_SECONDS = 5.0
 SAMPLE_SECONDS = 2.0
@@ -50,6 +54,9 @@ TROUBLE_SECONDS = 1.0
 """Pause after the database has refused."""
 TELL_SECONDS = 60.0
 """Time until the log says the same again."""
+FENCE_SECONDS = 10.0
+"""So long before its lease ends on our clock an attempt stops, when nobody can be asked."""
+SHORTEST_SLEEP_SECONDS = 5.0
 
 log = logging.getLogger("setgf.worker")
 
@@ -68,7 +75,11 @@ class WorkerOptions:
     """Leave after one job."""
     lease_seconds: float = LEASE_SECONDS
     back_off_seconds: float = FIRST_BACK_OFF_SECONDS
-    """Before a crashed job's second attempt; doubled for every further one."""
+    """Before a crashed job's second attempt; doubled for every further one without progress."""
+    share_gpus: bool = False
+    """Give out what other programs leave free of a GPU; else one they use is left to them."""
+    hung_after: float | None = HUNG_AFTER_SECONDS
+    """Seconds without progress after which an attempt is ended and tried again; None: never."""
 
 
 class Worker:
@@ -82,24 +93,37 @@ class Worker:
         *,
         engine: Engine | None = None,
         clock: Callable[[], float] = time.time,
+        nvml: Nvml | None = None,
     ) -> None:
         self.home = home
         self.database = database
         self.options = options
         self.clock = clock
-        self.host = socket.gethostname()
-        self.boot = boot_id()
-        self.id = f"{self.host}-{secrets.token_hex(2)}"
+        self.identity = new_identity(options.lease_seconds)
         slots = default_slots() if options.slots is None else options.slots
-        self._presence = Presence(database, self.id, slots=slots, gpus=options.gpus)
-        self.devices = self._presence.devices
+        self._presence = Presence(
+            database, self.identity.worker_id, slots=slots, gpus=options.gpus, nvml=nvml
+        )
         self.keeper = Keeper(
             home,
             database,
             LocalEngine(home) if engine is None else engine,
-            slots=slots,
-            back_off_seconds=options.back_off_seconds,
+            KeeperOptions(
+                slots=slots,
+                back_off_seconds=options.back_off_seconds,
+                hung_after=options.hung_after,
+            ),
         )
+        self._claimer = Claimer(
+            home,
+            database,
+            self.identity,
+            self._presence,
+            self.keeper,
+            share_gpus=options.share_gpus,
+        )
+        self._adopter = Adopter(home, database, self.identity, self.keeper)
+        self._reserve = DiskReserve(home.workers if database.path is None else database.path.parent)
         self.is_leaving = False
         """True once it claims nothing more."""
         self._waits_for_children = False
@@ -109,6 +133,22 @@ class Worker:
         self._told: dict[str, float] = {}
         self._is_idle = False
         """True when the last look found no job that could run here, now or later."""
+        self._next_start: float | None = None
+        """When the next delayed job may start."""
+        self._lease_until = boot_time() + options.lease_seconds
+        """Until when what we hold is ours for certain."""
+        self._asleep = asleep_seconds()
+        self._tidied: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name in the database."""
+        return self.identity.worker_id
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """What it gives out."""
+        return self._presence.devices
 
     @property
     def is_done(self) -> bool:
@@ -129,10 +169,11 @@ class Worker:
         """
         self.register(self.clock())
         interrupts = 0
+        tick = SERVER_TICK_SECONDS if self.database.path is None else TICK_SECONDS
         with WakeUp() as wake_up:
             while not self.is_done:
-                self.step(self.clock())
-                wake_up.wait(TICK_SECONDS)
+                has_moved = self.step(self.clock())
+                wake_up.wait(0.0 if has_moved else tick)
                 if wake_up.terminated:
                     self.leave(now=False)
                 elif wake_up.interrupts > interrupts:
@@ -146,18 +187,19 @@ class Worker:
         names = ", ".join(device.name for device in self.devices)
         log.info("worker %s (pid %d) works on %s", self.id, os.getpid(), names)
 
-    def step(self, now: float) -> None:
-        """Turn the loop once."""
-        self._try(self.keeper.tend, now)
-        if self._is_due("beat", now, self.options.lease_seconds / 3):
-            self._try(self._beat, now)
-        if self._is_due("sample", now, SAMPLE_SECONDS):
-            self._try(self._sample, now)
-        if self._is_due("adopt", now, ADOPT_SECONDS):
-            self._try(self._adopt, now)
-        if self._is_due("tidy", now, TIDY_SECONDS):
-            self._try(self._tidy, now)
-        self._try(self._look, now)
+    def step(self, now: float) -> bool:
+        """Turn the loop once; True when a job began or ended: the next turn is due at once."""
+        self._notice_sleep()
+        has_moved = bool(self._try(self.keeper.tend, now))
+        for name, seconds, action in (
+            ("beat", self.options.lease_seconds / 3, self._beat),
+            ("sample", SAMPLE_SECONDS, self._sample),
+            ("adopt", ADOPT_SECONDS, self._adopt),
+            ("tidy", TIDY_SECONDS, self._tidy),
+        ):
+            if self._is_due(name, seconds):
+                self._try(action, now)
+        return bool(self._try(self._look, now)) or has_moved
 
     def leave(self, *, now: bool) -> None:
         """Claim nothing more and leave; `now` asks the children to checkpoint and requeues them."""
@@ -175,41 +217,86 @@ class Worker:
         else:
             self._waits_for_children = False
 
-    def _try(self, action: Callable[[float], object], now: float) -> None:
+    def _try(self, action: Callable[[float], object], now: float) -> object:
         """Do something with the database; one that refuses for the moment is asked again later.
 
         So is a run folder: its disk may be full for the moment, too.
         """
         try:
-            action(now)
+            return action(now)
         except (DatabaseCorruptError, SchemaTooNewError, NotFoundError):
             raise
         except (DatabaseError, RunFolderError) as error:
-            told = self._told.get(str(error))
-            if told is None or not 0 <= now - told < TELL_SECONDS:
-                log.warning("%s Training goes on; trying again.", error)
-                self._told[str(error)] = now
+            self._fence_in_time()
+            if isinstance(error, DatabaseFullError | DiskFullError) and self._reserve.give_up():
+                log.warning("%s The reserve was given up for the queue's own rows.", error)
+                return None
+            self._tell(str(error))
             time.sleep(TROUBLE_SECONDS)
+            return None
 
-    def _is_due(self, name: str, now: float, seconds: float) -> bool:
-        """True every so many seconds; a clock set back does not stop it."""
-        last = self._due.get(name)
-        if last is not None and 0 <= now - last < seconds:
+    def _tell(self, error: str) -> None:
+        """Say what is wrong, but not the same all the time."""
+        moment, told = boot_time(), self._told.get(error)
+        if told is None or moment - told >= TELL_SECONDS:
+            log.warning("%s Training goes on; trying again.", error)
+            self._told[error] = moment
+
+    def _fence_in_time(self) -> None:
+        """Stop what may soon be another machine's.
+
+        Of an SQLite file all users are on this machine, where a shim's lock says who has a run: a
+        database that is locked for long stops no training.
+        """
+        margin = min(FENCE_SECONDS, self.options.lease_seconds / 3)
+        if self.database.path is None and boot_time() > self._lease_until - margin:
+            self.keeper.fence()
+
+    def _notice_sleep(self) -> None:
+        """Renew at once what may look as if it had run out while the machine was asleep."""
+        asleep = asleep_seconds()
+        if asleep - self._asleep > SHORTEST_SLEEP_SECONDS:
+            log.warning(
+                "the machine was asleep for %.0f s; leases are renewed", asleep - self._asleep
+            )
+            self._due.pop("beat", None)
+        self._asleep = asleep
+
+    def _is_due(self, name: str, seconds: float) -> bool:
+        """True every so many seconds of the clock that nobody sets."""
+        moment, last = boot_time(), self._due.get(name)
+        if last is not None and moment - last < seconds:
             return False
-        self._due[name] = now
+        self._due[name] = moment
         return True
 
-    def _look(self, now: float) -> None:
+    def _look(self, now: float) -> bool:
         """Hear commands and claim jobs, when anything changed or some time has passed."""
         version = self.database.data_version()
-        if version == self._seen_version and not self._is_due("look", now, LOOK_SECONDS):
-            return
+        is_time = self._next_start is not None and now >= self._next_start
+        is_late = self._is_due("look", WAIT_SECONDS if self._claimer.waits else LOOK_SECONDS)
+        if version == self._seen_version and not (is_time or is_late):
+            return False
+        self._due["look"] = boot_time()
         self._hear(now)
-        if not self.is_leaving:
-            self._claim(now)
+        taken = 0 if self.is_leaving else self._claim(now)
+        if not self.is_leaving and not taken:
+            with self.database.read() as connection:
+                self._next_start = jobs.next_start(connection, now=now)
         ends = self.options.drain or self.options.once
         self._is_idle = ends and not self.keeper.held and self._finds_nothing(now)
         self._seen_version = version
+        return taken > 0
+
+    def _claim(self, now: float) -> int:
+        if self.options.once:
+            if self._num_claimed:
+                return 0
+            taken = self._claimer.claim(now, at_most=1)
+        else:
+            taken = self._claimer.claim(now)
+        self._num_claimed += taken
+        return taken
 
     def _hear(self, now: float) -> None:
         with self.database.read() as connection:
@@ -225,78 +312,39 @@ class Worker:
             return "leaving"
         if command.job_id is None:
             return "names no job"
-        why = f"cancelled by {command.actor}"
-        held = self.keeper.stop(command.job_id, Aim.CANCEL, why=why, actor=command.actor, now=now)
+        if command.verb is Verb.FREEZE:
+            return self.keeper.freeze(command.job_id, now)
+        if command.verb is Verb.THAW:
+            return self.keeper.thaw(command.job_id, now)
+        aim = _AIMS[command.verb]
+        why = f"{_WORDS[aim]} by {command.actor}"
+        held = self.keeper.stop(command.job_id, aim, why=why, actor=command.actor, now=now)
         return "asked to stop" if held else "not held by this worker"
 
     def _requeue(self, job_id: int, now: float) -> None:
         self.keeper.stop(job_id, Aim.REQUEUE, why="the worker stops", actor=self.id, now=now)
 
-    def _claim(self, now: float) -> None:
-        """Start what fits on free devices."""
-        if self.options.once and self._num_claimed:
-            return
-        taken = self.keeper.taken_devices()
-        if all(device.name in taken for device in self.devices):
-            return
-        with self.database.read() as connection:
-            waiting = jobs.candidates(connection, now=now)
-            if waiting and any(device.kind == "gpu" for device in self.devices):
-                taken |= self._gpus_of_others(list_workers(connection, now=now))
-        placements, _ = place(waiting, self.devices, taken)
-        for placement in placements[: 1 if self.options.once else None]:
-            claim = self._take(placement, now)
-            if claim is not None:
-                self._num_claimed += 1
-                self.keeper.start(claim.job, placement.devices, now)
-
-    def _take(self, placement: Placement, now: float) -> Claim | None:
-        with self.database.write() as connection:
-            claim = jobs.claim(
-                connection,
-                placement.job.id,
-                worker_id=self.id,
-                host=self.host,
-                boot_id=self.boot,
-                devices=placement.devices,
-                lease_seconds=self.options.lease_seconds,
-                now=now,
-                boot_time=boot_time(),
-            )
-            if claim is not None:
-                folder = self.home.runs / claim.job.run_id
-                identity = run_identity(claim.job, created_at=now)
-                runs.add_run(connection, new_run(identity, claim.job.config, folder))
-        return claim
-
-    def _gpus_of_others(self, workers: tuple[records.Worker, ...]) -> set[str]:
-        return {
-            device.name
-            for worker in workers
-            if worker.host == self.host
-            for device in worker.devices
-            if device.kind == "gpu" and device.job_id is not None
-        }
-
     def _finds_nothing(self, now: float) -> bool:
-        """True when no job is left that could run here; fails those that wait for a failed one."""
-        with self.database.read() as connection:
-            queued = jobs.list_jobs(connection, states=[JobState.QUEUED])
-            live = jobs.live_jobs(connection, self.host)
-        if not queued:
-            return not live
-        with self.database.write() as connection:
-            failed = {job.id for job in jobs.fail_blocked(connection, now=now)}
-        return not live and not any(self._fits(job) for job in queued if job.id not in failed)
+        """True when no job is left that could run here by itself, now or later.
 
-    def _fits(self, job: Job) -> bool:
-        kind, wanted = needs(job)
-        return wanted <= sum(device.kind == kind for device in self.devices)
+        Held and paused jobs, those of a paused group, and what waits for such jobs need a user
+        first. A delayed job and one that waits to be tried again are waited for. Jobs that wait for
+        a failed one are failed here.
+        """
+        self._fail_blocked(now)
+        with self.database.read() as connection:
+            live = jobs.live_jobs(connection)
+        return all(job.frozen_at is not None for job, _ in live) and not self._claimer.finds_work()
+
+    def _fail_blocked(self, now: float) -> None:
+        with self.database.write() as connection:
+            for job in jobs.fail_blocked(connection, now=now):
+                log.info("job %d is failed: %s", job.id, job.error)
 
     def _beat(self, now: float) -> None:
         """Say that this worker lives, and keep its jobs; let go of those that are another's."""
-        held = self.keeper.held
-        with self.database.write() as connection:
+        held, asked_at = self.keeper.held, boot_time()
+        with self.database.write(durable=False) as connection:
             self._presence.beat(connection, now)
             ours = jobs.renew_leases(
                 connection,
@@ -304,55 +352,39 @@ class Worker:
                 [(job_id, entry.attempt.number) for job_id, entry in held.items()],
                 lease_seconds=self.options.lease_seconds,
                 now=now,
-                boot_time=boot_time(),
+                boot_time=asked_at,
             )
+        self._lease_until = asked_at + self.options.lease_seconds
         for job_id in set(held) - set(ours):
             log.warning("%s is another worker's now", held[job_id].words)
             self.keeper.drop(job_id)
+        self.keeper.unfence()
 
     def _tidy(self, now: float) -> None:
-        """Fail the jobs that wait for one that failed."""
-        with self.database.write() as connection:
-            for job in jobs.fail_blocked(connection, now=now):
-                log.info("job %d is failed: %s", job.id, job.error)
+        """Fail the jobs that wait for one that failed; keep room for a full disk."""
+        self._reserve.keep()
+        if self._tidied != self._seen_version:
+            self._fail_blocked(now)
+            self._tidied = self.database.data_version()
 
     def _sample(self, now: float) -> None:
-        self._presence.sample(self.keeper.device_processes(), now)
+        """Measure attempts and devices."""
+        use = self._presence.gpu_use()
+        self.keeper.observe({name: gpu.processes for name, gpu in use.items()}, now)
+        slots = {
+            name: (held.watch.cpu_percent, held.watch.memory_mib)
+            for held in self.keeper.held.values()
+            for name in held.devices
+        }
+        self._presence.sample(slots, now)
 
     def _adopt(self, now: float) -> None:
-        """Take over what dead workers left on this machine, and what leases of others ran out."""
+        """Take over what dead workers left on this machine, and end what others left for good."""
         if self.is_leaving:
             return
-        with self.database.read() as connection:
-            here = jobs.live_jobs(connection, self.host)
-            workers = {worker.id: worker for worker in list_workers(connection, now=now)}
-        for job, attempt in here:
-            owner = workers.get(job.worker_id or "")
-            is_kept = owner is not None and is_running(owner.pid, owner.pid_start, owner.boot_id)
-            if job.id in self.keeper.held or (
-                is_kept and owner is not None and owner.id != self.id
-            ):
-                continue
-            self._take_over(job, attempt.devices, now)
-
-    def _take_over(self, job: Job, devices: tuple[str, ...], now: float) -> None:
-        try:
-            with self.database.write() as connection:
-                ours = jobs.adopt(
-                    connection,
-                    job.id,
-                    job.attempt,
-                    self.id,
-                    previous=job.worker_id,
-                    host=self.host,
-                    boot_id=self.boot,
-                    lease_seconds=self.options.lease_seconds,
-                    now=now,
-                    boot_time=boot_time(),
-                )
-        except FencedError:
-            return
-        self.keeper.adopt(ours, devices)
+        self._adopter.adopt(now)
+        if self._is_due("reap", self.options.lease_seconds / 2):
+            self._adopter.reap(now)
 
     def _sign_off(self) -> None:
         left = ", ".join(f"job {job_id}" for job_id in sorted(self.keeper.held))
@@ -360,6 +392,5 @@ class Worker:
         log.info("worker %s left%s", self.id, f"; still running: {left}" if left else "")
 
 
-def boot_time() -> float:
-    """Return seconds since boot, time asleep included: no clock change moves it."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+_AIMS = {Verb.CANCEL: Aim.CANCEL, Verb.PAUSE: Aim.PAUSE, Verb.REQUEUE: Aim.REQUEUE}
+_WORDS = {Aim.CANCEL: "cancelled", Aim.PAUSE: "paused", Aim.REQUEUE: "put back"}

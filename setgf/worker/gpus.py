@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,8 +17,8 @@ MIB = 1 << 20
 class Nvml:
     """The NVIDIA management library; empty on a machine without it."""
 
-    def __init__(self) -> None:
-        self._library: Any = _load_nvml()
+    def __init__(self, library: Any = None) -> None:
+        self._library: Any = _load_nvml() if library is None else library
 
     def gpus(self) -> tuple[Device, ...]:
         """Return the GPUs by `cuda:<index>`, without a worker, with their use now."""
@@ -32,16 +32,19 @@ class Nvml:
                 continue
         return tuple(found)
 
-    def foreign_processes(self, name: str, ours: Collection[int]) -> tuple[int, ...]:
-        """Return pids of compute processes on a GPU that are not ours."""
+    def processes(self, name: str) -> Mapping[int, int]:
+        """Return the MiB of every compute process on a GPU, by pid.
+
+        A container may see numbers of the machine outside of it, or none at all.
+        """
         if self._library is None:
-            return ()
+            return {}
         try:
             handle = self._library.nvmlDeviceGetHandleByIndex(int(name.removeprefix("cuda:")))
             running = self._library.nvmlDeviceGetComputeRunningProcesses(handle)
         except self._library.NVMLError:
-            return ()
-        return tuple(int(process.pid) for process in running if process.pid not in ours)
+            return {}
+        return {int(entry.pid): int(entry.usedGpuMemory or 0) // MIB for entry in running}
 
     def _read(self, index: int) -> Device:
         library = self._library
@@ -103,46 +106,23 @@ def choose_gpus(gpus: Sequence[Device], wanted: Collection[int] | None) -> tuple
     return tuple(gpu for gpu in gpus if gpu.name in names)
 
 
-class UsageMeter:
-    """Measures how much each device of this worker is used."""
-
-    def __init__(self, nvml: Nvml) -> None:
-        self._nvml = nvml
-        self._processes: dict[int, psutil.Process] = {}
-
-    def measure(self, devices: Sequence[Device], holders: Mapping[str, int]) -> tuple[Device, ...]:
-        """Return the devices with their use now.
-
-        Args:
-            devices: of this worker.
-            holders: device name to pid of the child that holds it.
-        """
-        gpus = {gpu.name: gpu for gpu in self._nvml.gpus()}
-        self._forget(set(holders.values()))
-        measured: list[Device] = []
-        for device in devices:
-            gpu = gpus.get(device.name)
-            if gpu is not None:
-                percent, memory = gpu.utilisation, gpu.memory_used_mib
-            else:
-                percent, memory = self._measure_process(holders.get(device.name))
-            measured.append(replace(device, utilisation=percent, memory_used_mib=memory))
-        return tuple(measured)
-
-    def _measure_process(self, pid: int | None) -> tuple[float, int]:
-        """Return CPU percent since the last call and resident MiB of a child with its children."""
-        if pid is None:
-            return 0.0, 0
-        try:
-            process = self._processes.setdefault(pid, psutil.Process(pid))
-            with process.oneshot():
-                return process.cpu_percent(), process.memory_info().rss // MIB
-        except psutil.Error:
-            return 0.0, 0
-
-    def _forget(self, living: set[int]) -> None:
-        for pid in set(self._processes) - living:
-            del self._processes[pid]
+def free_memory_mib() -> int:
+    """Return the memory that a new process of this machine can have: in a container, its rest."""
+    free = psutil.virtual_memory().available // MIB
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        cached = dict(
+            line.split()
+            for line in (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        )
+    except (OSError, ValueError):
+        return free
+    if not limit.isdecimal():
+        return free
+    given_back = int(cached.get("inactive_file", 0))
+    return max(0, min(free, (int(limit) - used + given_back) // MIB))
 
 
 def _load_nvml() -> Any:

@@ -29,6 +29,8 @@ from setgf.runs.folder import AttemptFolder
 from setgf.runs.journal import RECORD_SIZE
 from setgf.runs.reader import JournalReader, Reading, read_events
 
+BACKLOG_BYTES = 1 << 18
+
 log = logging.getLogger("setgf.worker")
 
 
@@ -58,24 +60,51 @@ class Carrier:
             raise
 
     def _carry_chunk(self, now: float) -> bool:
-        run_id, number = self.attempt.run.id, self.attempt.number
         with self.database.write(durable=False) as connection:
-            stored = get_attempt(connection, run_id, number)
-            self._reader.points_offset = stored.points_offset
-            self._reader.events_offset = stored.events_offset
-            reading = self._reader.read()
-            if not reading.points and not reading.events:
-                return False
-            # First of all where it went on from: that decides which points count.
-            for event in reading.events:
-                if event["kind"] == "started":
-                    _follow_start(connection, self.attempt, event)
-            _store_points(connection, self.attempt, reading, now=now)
-            for event in reading.events:
-                follow = _FOLLOWERS.get(event["kind"])
-                if follow is not None:
-                    follow(connection, self.attempt, event)
-            set_events_offset(connection, run_id, number, reading.events_offset)
+            return self._store_chunk(connection, now)
+
+    def backlog(self) -> bool:
+        """True when more waits to be stored than one short transaction should take."""
+        waiting = 0
+        for path in (self.attempt.points, self.attempt.events):
+            waiting += _size(path)
+        return self._has_news() and (
+            waiting - max(0, self._reader.points_offset) - max(0, self._reader.events_offset)
+            > BACKLOG_BYTES
+        )
+
+    def carry_rest(self, connection: Connection, now: float) -> list[dict[str, Any]]:
+        """Store everything that is there in the caller's transaction; returns all events.
+
+        For the end of an attempt, in the transaction that stores it. When that is taken back, so is
+        how far the folder was read.
+        """
+        self._reader.points_offset = -1  # a server that crashed may have lost its last commits
+        try:
+            while self._has_news() and self._store_chunk(connection, now):
+                pass
+        finally:
+            self._reader.points_offset = -1
+        return read_events(self.attempt)
+
+    def _store_chunk(self, connection: Connection, now: float) -> bool:
+        run_id, number = self.attempt.run.id, self.attempt.number
+        stored = get_attempt(connection, run_id, number)
+        self._reader.points_offset = stored.points_offset
+        self._reader.events_offset = stored.events_offset
+        reading = self._reader.read()
+        if not reading.points and not reading.events:
+            return False
+        # First of all where it went on from: that decides which points count.
+        for event in reading.events:
+            if event["kind"] == "started":
+                _follow_start(connection, self.attempt, event)
+        _store_points(connection, self.attempt, reading, now=now)
+        for event in reading.events:
+            follow = _FOLLOWERS.get(event["kind"])
+            if follow is not None:
+                follow(connection, self.attempt, event)
+        set_events_offset(connection, run_id, number, reading.events_offset)
         return True
 
     def carry_all(self, now: float) -> list[dict[str, Any]]:

@@ -15,25 +15,35 @@ from db.records import Device, NewWorker, Sample
 from db.workers import add_samples, forget_samples, heartbeat, register_worker, stop_worker
 from setgf import __version__
 from setgf.errors import WorkerError
-from setgf.worker.gpus import Nvml, UsageMeter, choose_gpus, cpu_slots
+from setgf.worker.gpus import Nvml, choose_gpus, cpu_slots
+from setgf.worker.rooms import GpuUse
 from setgf.worker.supervision import boot_id, start_ticks
 
 SAMPLES_KEPT_SECONDS = 24 * 3600.0
+FORGET_SECONDS = 300.0
+"""Between two times that samples are forgotten."""
 
 
 class Presence:
     """The rows of one worker in `workers`, `devices` and `samples`."""
 
     def __init__(
-        self, database: Database, worker_id: str, *, slots: int, gpus: Collection[int] | None
+        self,
+        database: Database,
+        worker_id: str,
+        *,
+        slots: int,
+        gpus: Collection[int] | None,
+        nvml: Nvml | None = None,
     ) -> None:
         self.database = database
         self.worker_id = worker_id
-        nvml = Nvml()
+        nvml = Nvml() if nvml is None else nvml
         self.devices = tuple(
             replace(device, worker_id=worker_id) for device in find_devices(nvml, slots, gpus)
         )
-        self._meter = UsageMeter(nvml)
+        self._nvml = nvml
+        self._forgot_at = 0.0
 
     def register(self, now: float) -> None:
         """Store that the worker is there, with its devices."""
@@ -47,27 +57,48 @@ class Presence:
         except NotFoundError:
             register_worker(connection, self._describe(), now=now)
 
-    def sample(self, processes: Mapping[str, int], now: float) -> None:
+    @property
+    def has_gpus(self) -> bool:
+        """True when it has GPUs to give out."""
+        return any(device.kind == "gpu" for device in self.devices)
+
+    def gpu_use(self) -> Mapping[str, GpuUse]:
+        """Return how much of each GPU is in use, and by whom."""
+        if not self.has_gpus:
+            return {}
+        return {
+            gpu.name: GpuUse(used_mib=gpu.memory_used_mib, processes=self._nvml.processes(gpu.name))
+            for gpu in self._nvml.gpus()
+        }
+
+    def sample(self, slots: Mapping[str, tuple[float, int]], now: float) -> None:
         """Store how much every device is used.
 
         Args:
-            processes: device name to pid of the child on it.
+            slots: of each CPU slot in use: percent of a core, MiB of the machine.
             now: seconds since the epoch.
         """
-        measured = self._meter.measure(self.devices, processes)
-        new = [
-            Sample(
-                worker_id=self.worker_id,
-                device=device.name,
-                at=now,
-                utilisation=device.utilisation,
-                memory_used_mib=float(device.memory_used_mib),
+        gpus = {gpu.name: gpu for gpu in self._nvml.gpus()} if self.has_gpus else {}
+        new: list[Sample] = []
+        for device in self.devices:
+            gpu = gpus.get(device.name)
+            percent, mib = slots.get(device.name, (0.0, 0))
+            if gpu is not None:
+                percent, mib = gpu.utilisation, gpu.memory_used_mib
+            new.append(
+                Sample(
+                    worker_id=self.worker_id,
+                    device=device.name,
+                    at=now,
+                    utilisation=percent,
+                    memory_used_mib=float(mib),
+                )
             )
-            for device in measured
-        ]
         with self.database.write(durable=False) as connection:
             add_samples(connection, new)
-            forget_samples(connection, before=now - SAMPLES_KEPT_SECONDS)
+            if not 0 <= now - self._forgot_at < FORGET_SECONDS:
+                forget_samples(connection, before=now - SAMPLES_KEPT_SECONDS)
+                self._forgot_at = now
 
     def sign_off(self, now: float) -> None:
         """Store that the worker has ended."""

@@ -18,7 +18,7 @@ from setgf.runs.folder import AttemptFolder, RunFolder, RunIdentity, list_runs
 from setgf.worker.imported import index_imported, is_imported
 from setgf.worker.ingest import Carrier
 from setgf.worker.logs import log_tail
-from setgf.worker.outcomes import Aim, Ending, judge, lost
+from setgf.worker.outcomes import Circumstances, Ending, aim_of, judge, lost
 from setgf.worker.submit import new_run
 from setgf.worker.supervision import Liveness, boot_id, liveness, read_exit, read_process
 
@@ -156,8 +156,8 @@ def _carry_attempt(database: Database, attempt: AttemptFolder) -> Ending | None:
     kinds = {event["kind"] for event in events}
     if record is not None:
         words = attempt.stop_aim()
-        aim = Aim(words) if words in set(Aim) else None
-        ending = judge(record, events, aim=aim, log_tail=log_tail(attempt.log))
+        around = Circumstances(aim=aim_of(words))
+        ending = judge(record, events, around=around, log_tail=log_tail(attempt.log))
     elif "finished" in kinds:
         ending = Ending(outcome="succeeded")
     else:

@@ -121,7 +121,16 @@ def liveness(attempt: AttemptFolder) -> Liveness:
 
 
 def kill_process(pid: int, start: int, boot: str) -> bool:
-    """SIGKILL exactly this process, by a handle that can't be reused; False when it is gone."""
+    """SIGKILL exactly this process; False when it is gone."""
+    return signal_process(pid, start, boot, signal.SIGKILL)
+
+
+def signal_process(pid: int, start: int, boot: str, number: int) -> bool:
+    """Send a signal to exactly this process, by a handle that can't be reused.
+
+    Returns:
+        False when it is gone.
+    """
     try:
         handle = os.pidfd_open(pid)
     except OSError:
@@ -129,7 +138,7 @@ def kill_process(pid: int, start: int, boot: str) -> bool:
     try:
         if not is_process(pid, start, boot):
             return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
         return False
     finally:

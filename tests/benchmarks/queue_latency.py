@@ -1,0 +1,177 @@
+"""The queue's speed: a row's way to its process, jobs a second, what an idle worker costs."""
+
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psutil
+
+from db.engine import Database, open_database
+from db.jobs import add_jobs, list_jobs
+from db.records import Job, JobState
+from db.workers import list_workers
+from setgf.home import Home, find_home
+from setgf.runs.atomic import write_atomically
+from setgf.runs.folder import AttemptFolder
+from setgf.worker.daemon import Worker, WorkerOptions
+from setgf.worker.engines.local import LocalEngine, Order
+from setgf.worker.supervision import boot_id, start_ticks
+from tests.worker.builders import a_new_job
+
+LATENCY_JOBS = 30
+THROUGHPUT_JOBS = 300
+IDLE_SECONDS = 20.0
+PAUSE_SECONDS = 0.25
+"""Between two jobs: the worker is idle when a row is written."""
+
+
+class ExitsAtOnce:
+    """An engine whose attempts have succeeded as soon as they are started, without a process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.ticks = start_ticks(self.pid)
+        self.boot = boot_id()
+
+    def start(self, order: Order) -> int:
+        """Leave what a shim and a child leave."""
+        now = time.time()
+        write_atomically(order.attempt.proc, self._process(now), durable=False)
+        finished = {"kind": "finished", "at": now, "epochs": 1, "steps": 1, "best_epoch": 1}
+        finished |= {"best_valid": 1.0, "metrics": {"test.mae": 1.0}}
+        order.attempt.events.write_text(json.dumps(finished) + "\n")
+        ended = {"code": 0, "asked_to_stop": False, "ended_at": now}
+        write_atomically(order.attempt.exit, json.dumps(ended), durable=False)
+        return self.pid
+
+    def reap(self) -> Mapping[int, int]:
+        """Return nothing: no process was started."""
+        return {}
+
+    def _process(self, now: float) -> str:
+        known = {"host": "here", "boot_id": self.boot, "started_at": now}
+        pids = {"shim_pid": self.pid, "shim_start": self.ticks}
+        return json.dumps(known | pids | {"child_pid": self.pid, "child_start": self.ticks})
+
+
+def main() -> None:
+    """Print the figures, with the machine's load beside them."""
+    load = os.getloadavg()[0]
+    with _database() as (home, database):
+        _measure_throughput(home, database)
+    with _database() as (home, database), _worker(home, database) as worker:
+        _measure_latency(home, database)
+        _measure_idle(worker)
+    print(f"load of the machine: {load:.1f} before, {os.getloadavg()[0]:.1f} after")
+
+
+def _measure_throughput(home: Home, database: Database) -> None:
+    jobs = _add(database, [f"noop{number:04}" for number in range(THROUGHPUT_JOBS)])
+    options = WorkerOptions(slots=2, gpus=(), drain=True)
+    worker = Worker(home, database, options, engine=ExitsAtOnce())
+    wall, cpu = time.perf_counter(), time.process_time()
+    worker.run()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with database.read() as connection:
+        ended = list_jobs(connection, ids=[job.id for job in jobs])
+    assert {job.state for job in ended} == {JobState.SUCCEEDED}, "not every job succeeded"
+    number = len(ended)
+    print(
+        f"no-op jobs, 2 slots: {number / wall:.0f} jobs/s ({wall / number * 1e3:.1f} ms, "
+        f"{cpu / number * 1e3:.1f} ms CPU a job)"
+    )
+
+
+def _measure_latency(home: Home, database: Database) -> None:
+    seconds: list[float] = []
+    for number in range(LATENCY_JOBS):
+        run_id = f"late{number:04}"
+        time.sleep(PAUSE_SECONDS + number % 7 * 0.013)  # at no fixed phase of the worker's clock
+        (job,) = _add(database, [run_id])
+        written = time.time()
+        seconds.append(_shim_started(AttemptFolder(home.runs / run_id / "a1", 1)) - written)
+        _wait_until_over(database, job)
+    ordered = sorted(seconds)
+    print(
+        f"row written -> shim started: median {statistics.median(ordered) * 1e3:.0f} ms, "
+        f"p90 {ordered[len(ordered) * 9 // 10] * 1e3:.0f} ms, worst {ordered[-1] * 1e3:.0f} ms"
+    )
+
+
+def _measure_idle(worker: psutil.Process) -> None:
+    before = worker.cpu_times()
+    time.sleep(IDLE_SECONDS)
+    after = worker.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    print(f"idle worker: {used / IDLE_SECONDS * 100:.2f} % of a core over {IDLE_SECONDS:.0f} s")
+
+
+def _shim_started(attempt: AttemptFolder) -> float:
+    """Return when the shim, holding the run's lock, said so."""
+    deadline = time.monotonic() + 30
+    while not attempt.proc.exists():
+        assert time.monotonic() < deadline, f"{attempt.proc} did not come"
+        time.sleep(0.001)
+    return attempt.proc.stat().st_mtime
+
+
+def _wait_until_over(database: Database, job: Job) -> None:
+    while True:
+        with database.read() as connection:
+            (now,) = list_jobs(connection, ids=[job.id])
+        if now.state.is_finished:
+            return
+        time.sleep(0.02)
+
+
+def _add(database: Database, run_ids: list[str]) -> tuple[Job, ...]:
+    with database.write() as connection:
+        new = [a_new_job(run_id, max_attempts=1) for run_id in run_ids]
+        return add_jobs(connection, new, actor="me", now=time.time())
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Home, Database]]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        with closing(open_database(home.database_url)) as database:
+            yield home, database
+
+
+@contextmanager
+def _worker(home: Home, database: Database) -> Iterator[psutil.Process]:
+    """Run a worker of its own process, whose children are `true`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.queue_latency", "--worker"],
+        env=os.environ | {"SETGF_HOME": str(home.root)},
+    )
+    try:
+        while True:
+            with database.read() as connection:
+                if list_workers(connection, now=time.time()):
+                    break
+            time.sleep(0.05)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _work() -> None:
+    logging.getLogger("setgf.worker").setLevel(logging.ERROR)
+    home = find_home()
+    options = WorkerOptions(slots=2, gpus=())
+    with closing(open_database(home.database_url)) as database:
+        Worker(home, database, options, engine=LocalEngine(home, command=("true",))).run()
+
+
+if __name__ == "__main__":
+    _work() if "--worker" in sys.argv else main()
