@@ -154,8 +154,16 @@ class RunFolder:
         """Code, libraries and machine."""
         return self.path / "environment.json"
 
-    def create(self, identity: RunIdentity, config: Mapping[str, Any]) -> None:
+    def create(
+        self, identity: RunIdentity, config: Mapping[str, Any], *, durable: bool = True
+    ) -> None:
         """Make the folder with its identity and config; the same run twice changes nothing.
+
+        Args:
+            identity: who the run is.
+            config: its nested settings.
+            durable: survive a power cut once this returns; False leaves that to the shim. A file
+                that a power cut left empty is written anew.
 
         Raises:
             RunFolderError: the disk is full or refuses, and a new folder is taken away again; or
@@ -168,10 +176,10 @@ class RunFolder:
         except OSError as error:
             raise explain(error, self.path) from error
         try:
-            if not (self.path / "config.json").exists():
-                write_json(self.path / "config.json", config)
-            if not (self.path / "run.json").exists():
-                write_json(self.path / "run.json", asdict(identity))
+            if not _has_text(self.path / "config.json"):
+                write_json(self.path / "config.json", config, durable=durable)
+            if not _has_text(self.path / "run.json"):
+                write_json(self.path / "run.json", asdict(identity), durable=durable)
         except RunFolderError:
             if is_new:
                 shutil.rmtree(self.path, ignore_errors=True)
@@ -281,6 +289,13 @@ class RunFolder:
             yield
         finally:
             os.close(handle)
+
+
+def _has_text(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _take_lock(handle: int, run_id: str) -> None:

@@ -85,7 +85,7 @@ class Keeper(Reins):
         held = self._hold(job, attempt, devices)
         held.host_mib = host_mib or 0
         try:
-            folder.create(run_identity(job, created_at=now), job.config)
+            folder.create(run_identity(job, created_at=now), job.config, durable=False)
             for older in folder.attempts():
                 if older.number < job.attempt and folder.is_live():
                     end_attempt(older)
