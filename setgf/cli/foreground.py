@@ -43,7 +43,9 @@ class Indexing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, StoppedError | KeyboardInterrupt):
+        if isinstance(error, StoppedError):  # it left a checkpoint to go on from
+            self._outcome = "paused"
+        elif isinstance(error, KeyboardInterrupt):
             self._outcome = "cancelled"
         elif error is not None:
             self._outcome, self._error = "failed", str(error) or type(error).__name__

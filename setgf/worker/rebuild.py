@@ -79,7 +79,7 @@ def end_foreground(carrier: Carrier, outcome: str, *, error: str | None = None) 
 
     Args:
         carrier: of the run.
-        outcome: `succeeded`, `failed` or `cancelled`.
+        outcome: `succeeded`, `failed`, `paused` (it can go on) or `cancelled`.
         error: one sentence, where it failed.
     """
     now = time.time()
@@ -94,7 +94,7 @@ def end_foreground(carrier: Carrier, outcome: str, *, error: str | None = None) 
             attempt.run.id,
             attempt=attempt.number,
             state=outcome,
-            finished_at=now,
+            finished_at=None if outcome == "paused" else now,
             error=error,
         )
 
