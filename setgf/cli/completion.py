@@ -7,7 +7,8 @@ nothing is offered. The database is read by plain SQL, without SQLAlchemy.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ Found = list[tuple[str, str]]
 """Words to offer, each with a few words about it."""
 MOST = 500
 GROUP = "group:"
+_VARIABLE = "_SETGF_COMPLETE"
+_SAFE_WORD = re.compile(r"[\w@%+=:,./ -]+")
+_UNSAFE = re.compile(r"[^\w@%+=,. -]")
 _UNFINISHED = "('held', 'queued', 'starting', 'running', 'stopping', 'paused', 'lost')"
 
 
@@ -28,9 +32,10 @@ def complete_job(ctx: typer.Context, incomplete: str) -> Found:
     return _quietly(ctx, lambda: _jobs(incomplete))
 
 
-def complete_jobs(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
+def complete_jobs(ctx: typer.Context, incomplete: str) -> Found:
     """Offer the ids of jobs and the names of groups as `group:NAME`."""
-    return _quietly(ctx, lambda: _jobs_or_groups(args, incomplete))
+    named: Sequence[str] = ctx.params.get("jobs") or ()
+    return _quietly(ctx, lambda: _jobs_or_groups(named, incomplete))
 
 
 def complete_needed(ctx: typer.Context, incomplete: str) -> Found:
@@ -91,18 +96,25 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> Found:
     """Offer the names of settings with `=`; also bare ones, once they are begun."""
 
     def settings() -> Found:
-        from setgf.config import setting_names, short_name
+        from setgf.config import ExperimentConfig, short_name
 
-        names = list(setting_names())
-        bare = [short_name(name) for name in names] if incomplete else []
-        return _beginning(((f"{name}=", "") for name in dict.fromkeys(names + bare)), incomplete)
+        defaults = ExperimentConfig().flatten()
+        offered = {name: str(value) for name, value in defaults.items()}
+        if incomplete:
+            offered |= {short_name(name): str(value) for name, value in defaults.items()}
+        found = _beginning(((f"{name}=", "") for name in offered), incomplete)
+        if len(found) == 1:  # with a second one the shell puts no space behind the `=`
+            only = found[0][0]
+            found.append((only + offered[only.removesuffix("=")], "as it is by default"))
+        return found
 
     return _quietly(ctx, settings)
 
 
-def _jobs_or_groups(args: Sequence[str], incomplete: str) -> Found:
+def _jobs_or_groups(named: Sequence[str], incomplete: str) -> Found:
     # Bash takes `group:NAME` for three words, and replaces only the last.
-    if args[-2:] == ["group", ":"] or (args[-1:] == ["group"] and incomplete == ":"):
+    words = [*named, incomplete]
+    if words[-3:-1] == ["group", ":"] or words[-2:] == ["group", ":"]:
         return _groups("" if incomplete == ":" else incomplete)
     if incomplete.startswith(GROUP):
         return [(GROUP + name, words) for name, words in _groups(incomplete[len(GROUP) :])]
@@ -156,9 +168,20 @@ def _quietly(ctx: typer.Context, find: Callable[[], Found]) -> Found:
         if named.get(option):
             os.environ[variable] = str(named[option])
     try:
-        return find()
+        return list(_harmless(find()))
     except Exception:  # noqa: BLE001 (whatever it is, the shell only wants words)
         return []
+
+
+def _harmless(found: Found) -> Iterator[tuple[str, str]]:
+    """Yield what a shell can be given: zsh evaluates the words, and bash expands their stars.
+
+    A name of another user must run nothing here; one that could is not offered.
+    """
+    is_bash = os.environ.get(_VARIABLE, "").endswith("bash")
+    for word, about in found:
+        if _SAFE_WORD.fullmatch(word):
+            yield word.replace(" ", "\\ ") if is_bash else word, _UNSAFE.sub("_", about)
 
 
 @contextmanager
