@@ -111,6 +111,20 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> Found:
     return _quietly(ctx, settings)
 
 
+def complete_setting_name(ctx: typer.Context, incomplete: str) -> Found:
+    """Offer the names of settings."""
+
+    def names() -> Found:
+        from setgf.config import setting_names, short_name
+
+        bare = [short_name(name) for name in setting_names()] if incomplete else []
+        return _beginning(
+            ((name, "") for name in dict.fromkeys((*setting_names(), *bare))), incomplete
+        )
+
+    return _quietly(ctx, names)
+
+
 def _jobs_or_groups(named: Sequence[str], incomplete: str) -> Found:
     # Bash takes `group:NAME` for three words, and replaces only the last.
     words = [*named, incomplete]

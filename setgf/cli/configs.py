@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from setgf.cli.completion import complete_preset, complete_setting_name
 from setgf.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -14,9 +15,15 @@ if TYPE_CHECKING:
 
 def config(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[SETTING]...", help="Show only these.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SETTING]...", help="Show only these.", autocompletion=complete_setting_name
+        ),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Preset, or a .toml file.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Preset, or a .toml file.", autocompletion=complete_preset),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help="A setting.")
     ] = None,

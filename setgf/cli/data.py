@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from setgf.cli.completion import complete_store
 from setgf.cli.output import note, say, say_json, say_table
 from setgf.errors import DataError
 from setgf.home import find_home
@@ -97,7 +98,12 @@ def list_command(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a feature store.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of a feature store.", autocompletion=complete_store
+        ),
+    ],
     as_json: AsJson = False,
     check: Annotated[bool, typer.Option("--check", help="Compare every file's hash.")] = False,
 ) -> None:

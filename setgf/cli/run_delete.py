@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from setgf.cli.completion import complete_run
 from setgf.cli.job_words import actor, ask_queue, open_queue
 from setgf.cli.output import note, say
 from setgf.cli.run_text import show_text
@@ -24,7 +25,10 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def delete_runs(
-    ids: Annotated[list[str], typer.Argument(help="Ids of runs, or their first characters.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(help="Ids of runs, or their first characters.", autocompletion=complete_run),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Move runs into the trash, with their files.
@@ -53,7 +57,10 @@ def delete_runs(
 
 
 def restore_runs(
-    ids: Annotated[list[str], typer.Argument(help="Ids of runs, or their first characters.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(help="Ids of runs, or their first characters.", autocompletion=complete_run),
+    ],
 ) -> None:
     """Bring deleted runs back from the trash, and archived ones back into lists.
 

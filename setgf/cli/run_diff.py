@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from setgf.cli.completion import complete_run
 from setgf.cli.output import note, say, say_json
 from setgf.cli.run_text import say_plain_table, show_text
 
@@ -19,8 +20,15 @@ MOST_PATCH_LINES = 20
 
 
 def diff_runs(
-    first: Annotated[str, typer.Argument(metavar="A", help="Id of a run, or its beginning.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Id of the other.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="Id of a run, or its beginning.", autocompletion=complete_run
+        ),
+    ],
+    second: Annotated[
+        str, typer.Argument(metavar="B", help="Id of the other.", autocompletion=complete_run)
+    ],
     code: Annotated[
         bool, typer.Option("--code", help="All lines in which uncommitted changes differ.")
     ] = False,

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from setgf.cli.completion import complete_run
 from setgf.cli.output import note
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ _FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
 
 def export_runs(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[IDS]", help="Ids of runs; default: all runs.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[IDS]", help="Ids of runs; default: all runs.", autocompletion=complete_run
+        ),
     ] = None,
     where: Annotated[str | None, typer.Option(help="Only runs that match a filter.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="Archived runs too.")] = False,

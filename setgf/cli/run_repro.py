@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from setgf.cli.completion import complete_run
 from setgf.cli.output import say
 from setgf.cli.run_text import show_text
 
@@ -29,7 +30,12 @@ _CHECK_DATA = (
 
 def reproduce(
     run_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of the run, or its first characters.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Id of the run, or its first characters.",
+            autocompletion=complete_run,
+        ),
     ],
 ) -> None:
     """Print a shell script that makes a run again: its commit, diff, libraries, data, settings.

@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from setgf.cli.completion import (
+    complete_model,
+    complete_preset,
+    complete_run,
+    complete_setting,
+    complete_store,
+)
 from setgf.cli.output import note, say_json, say_table
 
 if TYPE_CHECKING:
@@ -21,19 +28,35 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Annotated[str | None, typer.Option(help="Feature store (`setgf data list`).")] = None,
-    model: Annotated[str, typer.Option(help="setgf, self_mm or text_only.")] = "setgf",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Feature store (`setgf data list`).", autocompletion=complete_store),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="setgf, self_mm or text_only.", autocompletion=complete_model)
+    ] = "setgf",
     seed: Annotated[int, typer.Option(help="All random sources start from it.")] = 1111,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SETTING=VALUE", help="A setting (`setgf config`)."),
+        typer.Option(
+            "--set",
+            metavar="SETTING=VALUE",
+            help="A setting (`setgf config`).",
+            autocompletion=complete_setting,
+        ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Preset, or a .toml file; default: the data set's.")
+        str | None,
+        typer.Option(
+            help="Preset, or a .toml file; default: the data set's.", autocompletion=complete_preset
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a stopped run instead.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Go on with a stopped run instead.", autocompletion=complete_run
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
