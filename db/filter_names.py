@@ -80,7 +80,7 @@ _LAST = "last"
 class Names:
     """The names of one database, as SQL; what users name is bound as a parameter.
 
-    Settings and metrics are looked up when one is first asked for.
+    Settings and metrics are looked up when one is asked for.
     """
 
     def __init__(self, execute: Execute, *, prefix: str = "p") -> None:
@@ -89,7 +89,6 @@ class Names:
         self._execute = execute
         self._prefix = prefix
         self._settings: frozenset[str] | None = None
-        self._metrics: frozenset[str] = frozenset()
 
     def bind(self, value: Any) -> str:
         """Return the SQL that stands for a value."""
@@ -110,29 +109,40 @@ class Names:
         if name in known:
             return self._setting(name)
         metric = name.removeprefix(f"{_FIRST}.").removeprefix(f"{_LAST}.")
-        if metric in self._metrics or _is_standard(metric) or (not known and "." in name):
+        if _is_standard(metric) or (not known and "." in name) or self._is_logged(metric):
             return self._metric(name)
         alone = [setting for setting in known if setting.endswith(f".{name}")]
         if len(alone) == 1:
             return self._setting(alone[0])
         prefix = name[: len(name) - len(metric)]
-        hint = nearest(name, {*COLUMNS, *known, *(prefix + one for one in self._metrics)})
+        hint = nearest(name, {*COLUMNS, *known, *(prefix + one for one in self._metrics())})
         raise refused(text, token, f"There is nothing called `{name}`.{hint}")
 
     def _load(self) -> frozenset[str]:
         if self._settings is None:
-            run = self._execute
             # Most runs have the same names: a step through the index a name, not a scan.
-            self._settings = frozenset(_distinct(run, "settings"))
-            logged = run("SELECT DISTINCT split, branch, name FROM series", {})
-            self._metrics = frozenset(
-                {
-                    *_distinct(run, "final_metrics"),
-                    *(join_name(*row) for row in logged),
-                    *(f"{split}.{name}" for split in _SPLITS[1:] for name in METRICS),
-                }
-            )
+            self._settings = frozenset(_distinct(self._execute, "settings"))
         return self._settings
+
+    def _is_logged(self, metric: str) -> bool:
+        """Return True where some run has the metric: the first found is enough."""
+        split, branch, inner = split_name(metric)
+        values = {"split": split, "branch": branch, "inner": inner}
+        in_series = (
+            "SELECT 1 FROM series WHERE split = :split AND branch = :branch AND name = :inner "
+            "LIMIT 1"
+        )
+        in_final = "SELECT 1 FROM final_metrics WHERE name = :name LIMIT 1"
+        return bool(self._execute(in_series, values) or self._execute(in_final, {"name": metric}))
+
+    def _metrics(self) -> set[str]:
+        """Return the names of all metrics that there are or can be."""
+        logged = self._execute("SELECT DISTINCT split, branch, name FROM series", {})
+        return {
+            *_distinct(self._execute, "final_metrics"),
+            *(join_name(*row) for row in logged),
+            *(f"{split}.{name}" for split in _SPLITS[1:] for name in METRICS),
+        }
 
     def _setting(self, name: str) -> Field:
         where = f"FROM settings WHERE run_id = runs.id AND name = {self.bind(name)}"

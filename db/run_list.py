@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,48 @@ from db.filter_sql import order_sql, where_sql
 from db.filters import Token
 
 TAGS = ("tag", "tags")
+RUN_FIELDS = (
+    "id",
+    "job_id",
+    "group_id",
+    "group_name",
+    "name",
+    "state",
+    "attempt",
+    "dataset",
+    "data_name",
+    "model",
+    "seed",
+    "fingerprint",
+    "variant",
+    "config",
+    "tags",
+    "note",
+    "archived",
+    "epoch",
+    "max_epochs",
+    "step",
+    "best_epoch",
+    "best_valid",
+    "monitor",
+    "metrics",
+    "code_commit",
+    "code_dirty",
+    "data_fingerprint",
+    "parameters",
+    "host",
+    "device",
+    "folder",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "updated_at",
+    "error",
+    "trashed_at",
+)
+"""The fields of `db.records.Run`, in order; loading that takes longer than a list."""
+RUN_COLUMNS = tuple(n for n in RUN_FIELDS if n not in ("group_name", "tags", "metrics"))
+_GROUP_NAME = "(SELECT name FROM groups WHERE groups.id = runs.group_id)"
 _NO_TAGS: Mapping[str, tuple[str, ...]] = {}
 
 
@@ -40,28 +84,35 @@ def executor(connection: sqlite3.Connection) -> Execute:
     return execute
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which runs, in what order."""
+
+    where: str | None = None
+    """A filter (`db.filters`)."""
+    sort: str | None = None
+    """`-test.acc7, seed`; missing values last."""
+    archived: bool = False
+    """Archived runs as well."""
+    trashed: bool = False
+    """Only those in the trash, archived or not."""
+    limit: int | None = None
+    """At most so many."""
+    dialect: str = "sqlite"
+    """Of the database: `sqlite` or `postgresql`."""
+
+
 def list_rows(
     execute: Execute,
     columns: Sequence[str],
-    *,
-    where: str | None = None,
-    sort: str | None = None,
-    archived: bool = False,
-    trashed: bool = False,
-    limit: int | None = None,
-    dialect: str = "sqlite",
+    choice: Choice,
 ) -> list[tuple[Any, ...]]:
     """Return the values of `columns` of every run, the newest first.
 
     Args:
         execute: runs a SELECT.
         columns: names as in a filter: `name`, `optim.lr`, `test.acc7`, `best.valid.mae`, `tags`.
-        where: a filter (`db.filters`).
-        sort: `-test.acc7, seed`; missing values last.
-        archived: archived runs as well.
-        trashed: only those in the trash, archived or not.
-        limit: at most so many.
-        dialect: of the database: `sqlite` or `postgresql`.
+        choice: which runs, in what order.
 
     Raises:
         FilterError: nothing is called like that, or the filter can't be read; says where.
@@ -69,19 +120,8 @@ def list_rows(
     names = Names(execute)
     asked = ", ".join(columns)
     found = [names.find(asked, _token(asked, name)) for name in columns]
-    order = [*order_sql(names, sort), "runs.created_at DESC", "runs.id"]
-    conditions = ["runs.trashed_at IS NOT NULL" if trashed else "runs.trashed_at IS NULL"]
-    if not archived and not trashed:
-        conditions.append("NOT runs.archived")
-    if where and where.strip():
-        conditions.append(where_sql(names, where, now=time.time(), dialect=dialect))
     chosen = ", ".join(["runs.id", *(field.shown or field.sql for field in found)])
-    query = (
-        f"SELECT {chosen} FROM runs WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}"
-    )
-    if limit is not None:
-        query += f" LIMIT {names.bind(limit)}"
-    rows = execute(query, names.parameters)
+    rows = execute(f"SELECT {chosen} FROM runs {_choice(names, choice)}", names.parameters)
     tags = _tags(execute) if set(TAGS) & set(columns) else _NO_TAGS
     return [
         tuple(
@@ -90,6 +130,50 @@ def list_rows(
         )
         for row in rows
     ]
+
+
+def list_runs(execute: Execute, choice: Choice) -> list[dict[str, Any]]:
+    """Return runs as plain data: the fields of `db.records.Run`, the newest first.
+
+    Raises:
+        FilterError: the filter or the order can't be read; says where.
+    """
+    names = Names(execute)
+    columns = {name: f"runs.{name}" for name in RUN_COLUMNS} | {"group_name": _GROUP_NAME}
+    chosen = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    rows = execute(f"SELECT {chosen} FROM runs {_choice(names, choice)}", names.parameters)
+    tags = _tags(execute)
+    metrics: dict[str, dict[str, float]] = {}
+    for run_id, name, value in execute("SELECT run_id, name, value FROM final_metrics", {}):
+        metrics.setdefault(run_id, {})[name] = math.nan if value is None else value
+    return [_plain_run(dict(zip(columns, row, strict=True)), tags, metrics) for row in rows]
+
+
+def _plain_run(
+    run: dict[str, Any], tags: Mapping[str, tuple[str, ...]], metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    config = run["config"]
+    found = run | {
+        "config": json.loads(config) if isinstance(config, str) else config,
+        "archived": bool(run["archived"]),
+        "code_dirty": bool(run["code_dirty"]),
+        "tags": tags.get(run["id"], ()),
+        "metrics": metrics.get(run["id"], {}),
+    }
+    return {name: found[name] for name in RUN_FIELDS}
+
+
+def _choice(names: Names, choice: Choice) -> str:
+    """Return the conditions, the order and the limit."""
+    order = [*order_sql(names, choice.sort), "runs.created_at DESC", "runs.id"]
+    conditions = [f"runs.trashed_at IS {'NOT ' if choice.trashed else ''}NULL"]
+    if not choice.archived and not choice.trashed:
+        conditions.append("NOT runs.archived")
+    if choice.where and choice.where.strip():
+        now, dialect = time.time(), choice.dialect
+        conditions.append(where_sql(names, choice.where, now=now, dialect=dialect))
+    limit = "" if choice.limit is None else f" LIMIT {names.bind(choice.limit)}"
+    return f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}{limit}"
 
 
 def _tags(execute: Execute) -> Mapping[str, tuple[str, ...]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from db.filter_names import MOMENTS
+from db.filter_names import MOMENTS, Execute
+from db.run_list import Choice, executor, list_rows, list_runs
 from db.run_list import connect as connect_file
-from db.run_list import executor, list_rows
 from db.series_names import METRICS
 from setgf.cli.opened import tell_if_new
 from setgf.runs.csv_lines import CsvLines
@@ -30,6 +31,7 @@ DEFAULT_COLUMNS = (
     "test.mae",
     "note",
 )
+_T = TypeVar("_T")
 _JOINED = {"epoch": "max_epochs"}
 """Shown as one column by default: 2/30."""
 
@@ -51,36 +53,24 @@ def read_columns(text: str) -> tuple[str, ...]:
     return names
 
 
-def read_rows(
-    url: str,
-    columns: Sequence[str],
-    *,
-    where: str | None = None,
-    sort: str | None = None,
-    archived: bool = False,
-    trashed: bool = False,
-    limit: int | None = None,
-) -> list[tuple[Any, ...]]:
+def read_rows(url: str, columns: Sequence[str], choice: Choice) -> list[tuple[Any, ...]]:
     """Return the values of `columns` of the runs that match.
 
     Raises:
         NotFoundError: there is no database.
         FilterError: a column, the filter or the order can't be read.
     """
+    return _read(url, choice, lambda execute, chosen: list_rows(execute, columns, chosen))
 
-    options: dict[str, Any] = {
-        "where": where,
-        "sort": sort,
-        "archived": archived,
-        "trashed": trashed,
-        "limit": limit,
-    }
-    connection = _open_file(url)
-    if connection is not None:
-        with closing(connection), suppress(sqlite3.Error):
-            return list_rows(executor(connection), columns, **options)
-    # The engine waits, migrates, or says what is wrong.
-    return _read_through_engine(url, columns, options)
+
+def read_plain_runs(url: str, choice: Choice) -> list[dict[str, Any]]:
+    """Return everything of the runs that match, as plain data.
+
+    Raises:
+        NotFoundError: there is no database.
+        FilterError: the filter or the order can't be read.
+    """
+    return _read(url, choice, list_runs)
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -162,16 +152,24 @@ def _open_file(url: str) -> sqlite3.Connection | None:
     return connection
 
 
-def _read_through_engine(
-    url: str, columns: Sequence[str], options: dict[str, Any]
-) -> list[tuple[Any, ...]]:
+def _read(url: str, choice: Choice, read: Callable[[Execute, Choice], _T]) -> _T:
+    """Read from the file itself, where it can be read as it is; else through the engine."""
+    connection = _open_file(url)
+    if connection is not None:
+        with closing(connection), suppress(sqlite3.Error):
+            return read(executor(connection), choice)
+    return _read_through_engine(url, choice, read)
+
+
+def _read_through_engine(url: str, choice: Choice, read: Callable[[Execute, Choice], _T]) -> _T:
+    """Let the engine wait, migrate, or say what is wrong."""
     from db.engine import open_database
     from db.filter_clauses import executor as engine_executor
 
     with closing(open_database(url, create=False)) as database, database.read() as connection:
         tell_if_new(database)
         dialect = connection.dialect.name
-        return list_rows(engine_executor(connection), columns, dialect=dialect, **options)
+        return read(engine_executor(connection), replace(choice, dialect=dialect))
 
 
 def _plain(value: Any) -> Any:

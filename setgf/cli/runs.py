@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 from setgf.cli import run_delete, run_diff, run_export, run_import, run_repro
+from setgf.cli.completion import complete_run
 from setgf.cli.job_words import actor
 from setgf.cli.output import note as remark
 from setgf.cli.output import say, say_json
@@ -18,6 +19,7 @@ from setgf.cli.run_text import say_plain_table, show_text
 if TYPE_CHECKING:
     from db.records import Run
 
+_T = TypeVar("_T")
 NOTHING_YET = (
     "No runs yet. Train one with `setgf train`, or queue some with `setgf queue add --data NAME "
     "--model setgf --seeds 1111-1115`."
@@ -27,7 +29,9 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The record of every experiment."
 )
 
-RunId = Annotated[str, typer.Argument(help="Id of the run, or its first characters.")]
+RunId = Annotated[
+    str, typer.Argument(help="Id of the run, or its first characters.", autocompletion=complete_run)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Unrounded data instead of a table.")]
 
 
@@ -55,19 +59,24 @@ def list_runs(
 
     Example: setgf runs list --columns name,optim.lr,test.acc7 --sort test.mae --limit 9
     """
-    from setgf.cli.run_table import DEFAULT_COLUMNS, as_csv, as_table, join_progress, read_columns
+    from db.run_list import Choice
+    from setgf.cli.run_table import (
+        DEFAULT_COLUMNS,
+        as_csv,
+        as_table,
+        join_progress,
+        read_columns,
+        read_plain_runs,
+        read_rows,
+    )
 
     shown = _format(format, as_json=as_json)
+    choice = Choice(where=where, sort=sort, archived=archived, trashed=trashed, limit=limit)
     if shown == "json" and columns is None:
-        from setgf.cli.stored_runs import read_runs  # loads SQLAlchemy
-
-        runs = read_runs(where=where, sort=sort, limit=limit, archived=archived, trashed=trashed)
-        say_json([asdict(run) for run in runs])
+        say_json(_unless_new(lambda url: read_plain_runs(url, choice)))
         return
     names = read_columns(columns) if columns is not None else DEFAULT_COLUMNS
-    rows = _list_rows(
-        names, where=where, sort=sort, archived=archived, trashed=trashed, limit=limit
-    )
+    rows = _unless_new(lambda url: read_rows(url, names, choice))
     if shown == "json":
         say_json([dict(zip(names, row, strict=True)) for row in rows])
     elif shown == "csv":
@@ -202,14 +211,13 @@ def _checked(text: str, what: str) -> str:
     return text
 
 
-def _list_rows(names: tuple[str, ...], **options: Any) -> list[tuple[Any, ...]]:
-    """Return rows of the list; a home without a database yet has none, and that is no error."""
+def _unless_new(read: Callable[[str], list[_T]]) -> list[_T]:
+    """Read from this home's database; where none is yet, it has no runs, and that is no error."""
     from db.errors import NotFoundError
-    from setgf.cli.run_table import read_rows
     from setgf.home import find_home
 
     try:
-        return read_rows(find_home().database_url, names, **options)
+        return read(find_home().database_url)
     except NotFoundError as error:
         remark(str(error))
         return []

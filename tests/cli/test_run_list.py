@@ -2,15 +2,17 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, fields
 
 import pytest
 
 from db.filter_names import COLUMNS
 from db.query import open as open_query
-from db.records import JobState
+from db.records import JobState, Run
 from db.run_list import TAGS
 from tests.cli.command import run_setgf
 from tests.cli.stored import store_run
@@ -153,6 +155,16 @@ def test_the_quick_way_and_the_engine_give_the_same_rows(runs, monkeypatch, opti
     monkeypatch.setattr("setgf.cli.run_table._open_file", lambda url: None)
 
     assert quick == run_setgf(*command).out
+
+
+def test_json_has_every_field_of_a_run_as_python_reads_it(runs):
+    run_setgf("runs", "tag", "aaaa", "good", "best")
+    url = f"sqlite:///{os.environ['SETGF_HOME']}/setgf.db"
+    with open_query(url) as query:
+        expected = json.loads(json.dumps([asdict(run) for run in query.runs(sort="id")]))
+
+    assert run_setgf("runs", "list", "--json", "--sort", "id").json == expected
+    assert [field.name for field in fields(Run)] == list(expected[0])
 
 
 def test_text_of_users_is_shown_and_not_obeyed(runs):

@@ -18,7 +18,7 @@ from db.jobs import add_attempt
 from db.metrics import ingest
 from db.query import Query
 from db.records import Attempt
-from db.run_list import connect, executor, list_rows
+from db.run_list import Choice, connect, executor, list_rows
 from db.runs import add_run, archive, set_final_metrics
 from db.tables import runs
 from tests.db.builders import NOW, new_run, points
@@ -224,7 +224,9 @@ def test_a_filter_finds_what_a_plain_evaluator_finds(
     assert found == {str(facts["id"]) for facts in FACTS if predicate(facts)}, text
     if stored.path is not None:
         with closing(connect(stored.path)) as connection:  # the way of `setgf runs list`
-            assert {row[0] for row in list_rows(executor(connection), ("id",), where=text)} == found
+            assert {
+                row[0] for row in list_rows(executor(connection), ("id",), Choice(where=text))
+            } == found
 
 
 def ids(database: Database, where: str | None = None, sort: str | None = None) -> list[str]:
