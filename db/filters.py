@@ -156,6 +156,14 @@ _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 _SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~")
 _KEYWORDS = ("and", "or", "not", "in", "has")
+_OTHER_WORDS = {
+    **dict.fromkeys(("&&", "&"), "and"),
+    **dict.fromkeys(("||", "|"), "or"),
+    **dict.fromkeys(("like", "matches", "glob", "regexp"), "~"),
+    **dict.fromkeys(("is", "eq", "equals"), "=="),
+    "contains": "~",
+}
+"""What other languages say, and what it is here."""
 
 
 def _tokens(text: str) -> Iterable[Token]:
@@ -173,6 +181,12 @@ def _tokens(text: str) -> Iterable[Token]:
             yield Token(kind, word, match.start(), match.end())
         position = match.end()
     yield Token("end", "", len(text), len(text) + 1)
+
+
+def _is_after_a_name(tokens: Sequence[Token]) -> bool:
+    """Return True when the last of `tokens` is a name that nothing compares yet."""
+    before = tokens[-2] if len(tokens) > 1 else None
+    return before is None or before.text in ("(", "and", "or", "not")
 
 
 def _refuse_character(text: str, position: int) -> NoReturn:
@@ -197,8 +211,18 @@ class _Parser:
     def read(self) -> Filter:
         found = self._any_of()
         if self._token.kind != "end":
-            self._refuse(f"`{self._token.text}` is unexpected here; expected `and` or `or`.")
+            self._refuse(f"`{self._token.text}` is unexpected here; {self._expected()}.")
         return found
+
+    def _expected(self) -> str:
+        """Return what could have stood where something else does."""
+        word = self._token.text.lower()
+        if word in _OTHER_WORDS:
+            return f"use `{_OTHER_WORDS[word]}`"
+        before = self._tokens[self._next - 1]
+        if before.kind == "word" and _is_after_a_name(self._tokens[: self._next]):
+            return f"after a name comes one of {' '.join(_COMPARISONS)} in"
+        return "expected `and` or `or`"
 
     @property
     def _token(self) -> Token:
@@ -300,6 +324,8 @@ class _Parser:
         token = self._token
         if token.kind == "end":
             self._refuse("The filter ends too early; expected a value.")
+        if token.text == ">" and self._tokens[self._next - 1].text == "<":
+            self._refuse("`<>` is not a comparison; use `!=`.")
         if token.kind not in ("word", "string") or self._is_word("and") or self._is_word("or"):
             self._refuse(f"`{token.text}` is unexpected here; expected a value.")
         self._take()

@@ -44,6 +44,8 @@ def read_sql(database: Database, query: str) -> tuple[tuple[str, ...], tuple[Seq
     Raises:
         DatabaseError: the text is not one statement that reads.
     """
+    if not query.strip().rstrip(";"):
+        raise DatabaseError('There is no query. Give one SELECT, as "SELECT * FROM run_summary".')
     if database.path is None:
         return _from_server(database, query)
     with translated(database.where):
@@ -108,7 +110,7 @@ def _plain(value: Any) -> Any:
 def _explain(error: Exception) -> DatabaseError:
     if getattr(error, "sqlite_errorname", "") in ("SQLITE_AUTH", "SQLITE_READONLY"):
         return DatabaseError(_ONLY_READING)
-    return DatabaseError(f"SQLite can't run this query: {error}.")
+    return DatabaseError(f"SQLite can't run this query: {str(error).rstrip('.')}.")
 
 
 def _explain_state(error: psycopg.Error, query: str) -> DatabaseError:

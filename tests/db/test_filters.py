@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,12 +41,14 @@ FACTS: tuple[Mapping[str, Any], ...] = tuple(
         "text.finetune": (True, False, None)[index % 3],
         "test.acc7": None if index % 5 == 0 else index / 20,
         "last.train.loss": None if index % 4 == 1 else float(index),
+        "best.train.loss": None if index % 4 == 1 else min(9.0, float(index)),
+        "created": NOW - index * 3600,
         "tags": tuple(tag for bit, tag in enumerate(("base", "it's")) if index >> bit & 1),
     }
     for index in range(12)
 )
 TEXTS = ("name", "dataset", "device", "text.encoder")
-NUMBERS = ("seed", "best_valid", "optim.lr", "test.acc7", "last.train.loss")
+NUMBERS = ("seed", "best_valid", "optim.lr", "test.acc7", "last.train.loss", "best.train.loss")
 BOOLEANS = ("text.finetune",)
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": lambda left, right: left == right,
@@ -158,12 +162,38 @@ def regex_terms() -> st.SearchStrategy[tuple[str, Predicate]]:
 
 
 def list_terms() -> st.SearchStrategy[tuple[str, Predicate]]:
-    def build(words: list[str], negated: bool) -> tuple[str, Predicate]:
-        text = f"dataset {'not ' if negated else ''}in [{', '.join(words)}]"
-        return text, lambda facts: (facts["dataset"] in words) != negated
+    def build(name: str, values: list[Any], negated: bool) -> tuple[str, Predicate]:
+        text = f"{name} {'not ' if negated else ''}in [{', '.join(map(str, values))}]"
+        return text, lambda facts: (facts[name] in values) != negated
 
-    return st.builds(
-        build, st.lists(st.sampled_from(DATASETS), min_size=1, max_size=3), st.booleans()
+    def listed(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+        some = st.lists(st.sampled_from(values), min_size=1, max_size=3)
+        return st.builds(build, st.sampled_from(names), some, st.booleans())
+
+    return listed(("dataset",), DATASETS) | listed(NUMBERS, (1111, 1113, 0.001, 0.1, 3.0))
+
+
+def moment_terms() -> st.SearchStrategy[tuple[str, Predicate]]:
+    """`created > 90min` is "within the last 90 minutes"; a date is midnight of this place."""
+    units = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+    def ago(sign: str, number: int, unit: str) -> tuple[str, Predicate]:
+        moment = NOW - number * units[unit]
+        return f"created {sign} {number}{unit}", lambda facts: COMPARE[sign](
+            facts["created"], moment
+        )
+
+    def date(sign: str, day: datetime) -> tuple[str, Predicate]:
+        moment = day.timestamp()
+        return f"created {sign} {day:%Y-%m-%dT%H:%M}", lambda facts: COMPARE[sign](
+            facts["created"], moment
+        )
+
+    signs = st.sampled_from(["<", "<=", ">", ">="])
+    now = datetime.fromtimestamp(NOW, tz=UTC).astimezone().replace(minute=0, second=0)
+    days = st.integers(0, 15).map(lambda hours: now - timedelta(hours=hours))
+    return st.builds(ago, signs, st.integers(0, 40), st.sampled_from([*units])) | st.builds(
+        date, signs, days
     )
 
 
@@ -206,7 +236,9 @@ def combined(
 
 
 FILTERS = st.recursive(
-    st.one_of(number_terms(), text_terms(), regex_terms(), list_terms(), other_terms()),
+    st.one_of(
+        *(number_terms(), text_terms(), regex_terms(), list_terms(), moment_terms()), other_terms()
+    ),
     combined,
     max_leaves=6,
 )
@@ -219,18 +251,44 @@ def test_a_filter_finds_what_a_plain_evaluator_finds(
 ) -> None:
     text, predicate = case
 
-    found = {run.id for run in Query(stored).runs(where=text)}
+    with mock.patch("db.query.time.time", lambda: NOW):
+        found = {run.id for run in Query(stored).runs(where=text)}
 
     assert found == {str(facts["id"]) for facts in FACTS if predicate(facts)}, text
     if stored.path is not None:
-        with closing(connect(stored.path)) as connection:  # the way of `setgf runs list`
-            assert {
-                row[0] for row in list_rows(executor(connection), ("id",), Choice(where=text))
-            } == found
+        with (  # the way of `setgf runs list`
+            closing(connect(stored.path)) as connection,
+            mock.patch("db.query.time.time", lambda: NOW),
+        ):
+            listed = list_rows(executor(connection), ("id",), Choice(where=text))
+        assert {row[0] for row in listed} == found
 
 
 def ids(database: Database, where: str | None = None, sort: str | None = None) -> list[str]:
     return [run.id.removeprefix("run000") for run in Query(database).runs(where, sort)]
+
+
+ORDERS = ("name", "dataset", "seed", "device", "best_valid", "optim.lr", "test.acc7", "created")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.lists(st.tuples(st.sampled_from(ORDERS), st.booleans()), max_size=3),
+    limit=st.none() | st.integers(0, 15),
+)
+def test_an_order_and_a_limit_are_those_of_a_plain_sort(
+    stored: Database, names: list[tuple[str, bool]], limit: int | None
+) -> None:
+    expected = sorted(FACTS, key=lambda facts: -facts["created"])
+    for name, is_descending in reversed(names):
+        there = [facts for facts in expected if facts[name] is not None]
+        there.sort(key=lambda facts: facts[name], reverse=is_descending)
+        expected = there + [facts for facts in expected if facts[name] is None]
+
+    sort = ", ".join(f"-{name}" if is_descending else name for name, is_descending in names)
+    found = [run.id for run in Query(stored).runs(sort=sort, limit=limit)]
+
+    assert found == [facts["id"] for facts in expected][:limit], sort
 
 
 def test_and_binds_closer_than_or(stored: Database) -> None:
@@ -318,6 +376,13 @@ def test_archived_runs_are_found_only_when_asked_for(database: Database) -> None
         ("seed in 3", "Expected `[` here.", " " * 8 + "^"),
         ("has", "Expected a tag after `has`.", " " * 3 + "^"),
         ("!archived", "`!` means nothing here; `not` negates a filter.", "^"),
+        ("seed <> 1", "`<>` is not a comparison; use `!=`.", " " * 6 + "^"),
+        ("seed == 1 && seed == 2", "`&&` is unexpected here; use `and`.", " " * 10 + "^~"),
+        ("seed == 1 || seed == 2", "`||` is unexpected here; use `or`.", " " * 10 + "^~"),
+        ("name like 'a%'", "`like` is unexpected here; use `~`.", " " * 5 + "^~~~"),
+        ("note is null", "`is` is unexpected here; use `==`.", " " * 5 + "^~"),
+        ("seed between 1", "after a name comes one of == != < <= > >= ~ in.", " " * 5 + "^~~~~~~"),
+        ("seed == 1 name", "`name` is unexpected here; expected `and` or `or`.", " " * 10 + "^~~~"),
         ("tag < 3", "`tag` is a word on the run", " " * 4 + "^"),
     ],
 )

@@ -123,8 +123,14 @@ def test_anything_but_reading_is_refused(database: Database, statement: str) -> 
 def test_extensions_are_not_loaded_and_two_statements_not_run(database: Database) -> None:
     with pytest.raises(DatabaseError, match=r"not authorized to use function|does not exist"):
         Query(database).sql("SELECT load_extension('x')")
-    with pytest.raises(DatabaseError, match=r"one statement|multiple commands"):
+    with pytest.raises(DatabaseError, match=r"(one statement|multiple commands).*[^.]\.$"):
         Query(database).sql("SELECT 1; DELETE FROM runs")
+
+
+@pytest.mark.parametrize("query", ["", "  ;", "\n"])
+def test_no_query_is_said_to_be_none(database: Database, query: str) -> None:
+    with pytest.raises(DatabaseError, match=r"There is no query\. Give one SELECT"):
+        Query(database).sql(query)
 
 
 def test_a_mistake_is_said_in_the_databases_words(database: Database) -> None:
