@@ -10,7 +10,7 @@ from tests.benchmarks.table import heading
 
 def main() -> None:
     known = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name != "__main__"]
-    runnable = [name for name in known if name not in ("table", "trackers_adapter")]
+    runnable = [name for name in known if name not in ("table", "trackers_adapter", "listing")]
     wanted = sys.argv[1:] or runnable
     unknown = [name for name in wanted if name not in runnable]
     if unknown:

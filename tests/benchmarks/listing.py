@@ -1,6 +1,6 @@
 """Listing: 1,000 runs of 100 series each, listed, filtered and sorted, in Python and by a command.
 
-    python -m tests.benchmarks listing
+    python -m tests.benchmarks.listing     (a part of `reading`)
 
 The targets: less than 150 ms from Python, less than 300 ms for the whole process of
 `setgf runs list`, wall clock.

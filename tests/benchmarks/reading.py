@@ -1,4 +1,4 @@
-"""Reading curves: a million points of one series, to an envelope and to numpy.
+"""Reading: a million points of one series to an envelope and to numpy; lists of a thousand runs.
 
     python -m tests.benchmarks.reading
 
@@ -17,6 +17,7 @@ from db.metrics import ingest
 from db.query import Query
 from db.records import Point
 from db.upkeep import vacuum
+from tests.benchmarks import listing
 from tests.benchmarks.table import heading, median, show
 from tests.db.builders import NOW, running_job
 from tests.db.postgres_server import PostgresServer, why_not
@@ -42,6 +43,8 @@ def main() -> None:
         database.close()
         server.close()
     show(["1 M points of one series", "columns", "wall ms", "worst", "CPU ms"], rows)
+    print()
+    listing.main()
 
 
 def measure(kind: str, database: Database) -> list[list[str]]:
