@@ -67,7 +67,8 @@ def list_jobs(
             )  # fmt: skip
             most = limit or (None if show_all or as_json else DEFAULT_LIMIT)
             chosen = cut(sorted(found, key=queue_order), most)
-            outlook = _look(statements, chosen, now)
+            is_whole = not (is_named or cleared)
+            outlook = _look(statements, chosen, now, known=found if is_whole else None)
             tags = _tags(statements, chosen) if as_json else NO_TAGS
     except NotFoundError:
         if is_named:
@@ -134,10 +135,16 @@ def _states(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def _look(statements: Statements, jobs: Sequence[ListedJob], now: float) -> Outlook | None:
+def _look(
+    statements: Statements,
+    jobs: Sequence[ListedJob],
+    now: float,
+    *,
+    known: Sequence[ListedJob] | None,
+) -> Outlook | None:
     from setgf.worker.outlook import look
 
-    return look(statements, now=now) if jobs else None
+    return look(statements, now=now, known=known) if jobs else None
 
 
 def _plain_jobs(

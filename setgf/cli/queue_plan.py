@@ -92,11 +92,12 @@ def _conditions(job: NewJob) -> str:
 
 def _tell_whole(jobs: Sequence[NewJob], outlook: Outlook) -> None:
     """Say when all of them would be done, behind what waits already."""
+    if not outlook.workers:
+        note("No worker is running, so nobody can say when they would start.")
+        return
     found = outlook.estimates(jobs)
     ends = [found[-place].end for place in range(1, len(jobs) + 1)]
     known = [end for end in ends if end is not None]
-    if outlook.workers and len(known) == len(ends):
+    if len(known) == len(ends):
         words = f"All of it would be done in about {about(max(known) - outlook.now)}"
         note(f"{words}, behind what waits already.")
-    elif not outlook.workers:
-        note("No worker is running, so nobody can say when they would start.")

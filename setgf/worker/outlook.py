@@ -94,7 +94,12 @@ class Outlook:
 
         Args:
             planned: jobs that would be added at the end; they are called -1, -2 and so on.
+
+        Returns:
+            Nothing while no worker is there: then nobody can say.
         """
+        if not self.workers:
+            return {}
         waiting = [self._waiting(job) for job in self.jobs if job.state == "queued"]
         for place, job in enumerate(planned, start=1):
             kind, amount = _needs(job.gpus)
@@ -190,9 +195,21 @@ class Outlook:
         )
 
 
-def look(statements: Statements, *, now: float) -> Outlook:
-    """Return the queue as it is."""
-    jobs = read_jobs(statements, states=UNFINISHED)
+def look(
+    statements: Statements, *, now: float, known: Sequence[ListedJob] | None = None
+) -> Outlook:
+    """Return the queue as it is.
+
+    Args:
+        statements: in a reading transaction.
+        now: seconds since the epoch.
+        known: jobs read already, all that are not over among them; None reads them.
+    """
+    jobs = [
+        job
+        for job in (read_jobs(statements, states=UNFINISHED) if known is None else known)
+        if not job.is_finished
+    ]
     return Outlook(
         now=now,
         jobs=sorted(jobs, key=lambda job: (-job.priority, job.position, job.id)),
