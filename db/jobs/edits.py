@@ -11,6 +11,7 @@ from db.errors import JobStateError
 from db.events import add_events
 from db.jobs.actions import recorded
 from db.jobs.adding import add_jobs, kinds_of
+from db.jobs.history import job_event
 from db.jobs.listing import chunks, get_jobs
 from db.jobs.undo import put_dependencies
 from db.records import Job, JobState, NewJob
@@ -76,7 +77,7 @@ def edit(
     with recorded(connection, ids, what=what, actor=actor, now=now, whole=True):
         for job in found:
             _apply(connection, job, values)
-    add_events(connection, [_event(job, words, actor, now) for job in found])
+    add_events(connection, [job_event(job, why=words, actor=actor, now=now) for job in found])
     return get_jobs(connection, job_ids)
 
 
@@ -108,7 +109,7 @@ def clear(
         for part in chunks(ids):
             connection.execute(update(jobs).where(jobs.c.id.in_(part)).values(cleared_at=now))
     cleared = get_jobs(connection, ids)
-    add_events(connection, [_event(job, "cleared", actor, now) for job in cleared])
+    add_events(connection, [job_event(job, why="cleared", actor=actor, now=now) for job in cleared])
     return cleared
 
 
@@ -232,17 +233,3 @@ def _apply(connection: Connection, job: Job, values: Mapping[str, Any]) -> None:
     if "after" in values or "after_any" in values:
         kinds = kinds_of(values.get("after", ()), values.get("after_any", ()))
         put_dependencies(connection, job.id, kinds)
-
-
-def _event(job: Job, words: str, actor: str, now: float) -> Mapping[str, Any]:
-    return {
-        "kind": "job",
-        "at": now,
-        "why": words,
-        "actor": actor,
-        "job_id": job.id,
-        "run_id": job.run_id,
-        "attempt": job.attempt or None,
-        "from_state": job.state.value,
-        "to_state": job.state.value,
-    }

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from db.errors import JobStateError
 from db.events import add_events
 from db.jobs.actions import recorded
+from db.jobs.history import job_event
 from db.jobs.listing import get_job, get_jobs
 from db.records import Job, JobState
 from db.tables import jobs
@@ -64,7 +65,7 @@ def move(
         connection.execute(
             update(jobs).where(jobs.c.id == job_id).values(priority=place[0], position=place[1])
         )
-    add_events(connection, [_event(job, words, actor, now)])
+    add_events(connection, [job_event(job, why=words, actor=actor, now=now)])
     return get_job(connection, job_id)
 
 
@@ -87,7 +88,10 @@ def set_priority(
     what = f"priority {priority} of {len(ids)} jobs" if len(ids) > 1 else f"priority {priority}"
     with recorded(connection, ids, what=what, actor=actor, now=now):
         connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(priority=priority))
-    add_events(connection, [_event(job, f"priority {priority}", actor, now) for job in chosen])
+    add_events(
+        connection,
+        [job_event(job, why=f"priority {priority}", actor=actor, now=now) for job in chosen],
+    )
     return get_jobs(connection, job_ids)
 
 
@@ -179,17 +183,3 @@ def _refuse_started(job: Job, what: str) -> None:
         raise JobStateError(
             f"Job {job.id} is {job.state}; only a queued or held job can be {what}."
         )
-
-
-def _event(job: Job, words: str, actor: str, now: float) -> dict[str, object]:
-    return {
-        "kind": "job",
-        "at": now,
-        "why": words,
-        "actor": actor,
-        "job_id": job.id,
-        "run_id": job.run_id,
-        "attempt": job.attempt or None,
-        "from_state": job.state.value,
-        "to_state": job.state.value,
-    }

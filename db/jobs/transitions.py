@@ -21,6 +21,7 @@ from sqlalchemy import Connection, bindparam, update
 from db.errors import FencedError, JobStateError
 from db.events import add_events
 from db.jobs.attempts import close_attempt
+from db.jobs.history import job_event
 from db.jobs.leases import free_devices
 from db.jobs.listing import chunks, get_job
 from db.records import Job, JobState
@@ -161,7 +162,7 @@ def change_read(
         close_attempt(connection, before.run_id, before.attempt, outcome=outcome, now=now)
         free_devices(connection, before.id)
     follow_job(connection, before.run_id, to, attempt=before.attempt, now=now, error=after.error)
-    add_events(connection, [_event(before, to, why=why, actor=actor, now=now)])
+    add_events(connection, [job_event(before, why=why, actor=actor, now=now, to=to)])
     return after
 
 
@@ -196,7 +197,7 @@ def change_waiting(
         _check_step(job, to)
     _move(connection, before, to, why=why, now=now, columns=columns)
     follow_jobs(connection, [job.run_id for job in before], to, now=now)
-    add_events(connection, [_event(job, to, why=why, actor=actor, now=now) for job in before])
+    add_events(connection, [job_event(job, why=why, actor=actor, now=now, to=to) for job in before])
 
 
 def _move(
@@ -226,20 +227,6 @@ def _move(
 
 def _overtaken(job_id: int) -> FencedError:
     return FencedError(f"Job {job_id} was changed by another process meanwhile; look again.")
-
-
-def _event(job: Job, to: JobState, *, why: str, actor: str, now: float) -> Mapping[str, Any]:
-    return {
-        "kind": "job",
-        "at": now,
-        "why": why,
-        "actor": actor,
-        "job_id": job.id,
-        "run_id": job.run_id,
-        "attempt": job.attempt or None,
-        "from_state": job.state.value,
-        "to_state": to.value,
-    }
 
 
 def _check_columns(to: JobState, aim: str | None, columns: Mapping[str, Any]) -> None:

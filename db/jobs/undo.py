@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from db.errors import JobStateError, NotFoundError
-from db.events import add_event
+from db.events import add_event, add_events
 from db.jobs.actions import AFTER, SETTINGS, STATE_COLUMNS, read_action, snapshot
-from db.jobs.listing import get_job
+from db.jobs.history import job_event
+from db.jobs.listing import chunks, get_jobs
 from db.jobs.transitions import change_waiting
 from db.records import Action, Job, JobState
 from db.run_settings import put_settings
@@ -36,14 +38,12 @@ def undo(connection: Connection, actor: str, now: float, action_id: int | None =
     """
     row = _find(connection, actor, action_id)
     action = read_action(row)
-    restored: list[int] = []
-    refused: list[str] = []
+    own = [change for change in row.changes if "job_id" in change]
+    restored, refused = _restore_jobs(connection, own, what=row.what, actor=actor, now=now)
     for change in row.changes:
-        sentence = _restore(connection, change, what=row.what, actor=actor, now=now)
-        if sentence is not None:
-            refused.append(sentence)
-        elif "job_id" in change:
-            restored.append(change["job_id"])
+        if "group_id" in change:
+            sentence = _restore_group(connection, change, what=row.what, actor=actor, now=now)
+            refused += [] if sentence is None else [sentence]
     if len(refused) == len(row.changes):
         raise JobStateError(f"`{row.what}` can't be undone: {refused[0]}")
     connection.execute(update(actions).where(actions.c.id == row.id).values(undone_at=now))
@@ -66,64 +66,76 @@ def _find(connection: Connection, actor: str, action_id: int | None) -> Any:
     return row
 
 
-def _restore(
-    connection: Connection, change: Mapping[str, Any], *, what: str, actor: str, now: float
-) -> str | None:
-    """Take back one change; return a sentence when that is not possible."""
-    if "group_id" in change:
-        return _restore_group(connection, change, what=what, actor=actor, now=now)
-    try:
-        job = get_job(connection, change["job_id"], lock=True)
-    except NotFoundError:
+def _restore_jobs(
+    connection: Connection,
+    changes: Sequence[Mapping[str, Any]],
+    *,
+    what: str,
+    actor: str,
+    now: float,
+) -> tuple[list[int], list[str]]:
+    """Put back what can be; return the jobs that have their values again, and why others do not."""
+    wanted = [change["job_id"] for change in changes]
+    whole = any(not set(change["after"]) <= set(STATE_COLUMNS) for change in changes)
+    current = snapshot(connection, wanted, whole=whole)
+    found = {job.id: job for job in get_jobs(connection, current, lock=True)}
+    refused: list[str] = []
+    alike: dict[str, tuple[Mapping[str, Any] | None, list[Job]]] = {}
+    for change in changes:
+        job = found.get(change["job_id"])
+        sentence = _why_not(change, job, current.get(change["job_id"], {}))
+        if job is None or sentence is not None:
+            refused.append(sentence or "")
+            continue
+        key = json.dumps(change["before"], sort_keys=True)
+        alike.setdefault(key, (change["before"], []))[1].append(job)
+    for before, members in alike.values():
+        told: Mapping[str, Any] = {"why": f"undone: {what}", "actor": actor, "now": now}
+        if before is None:
+            _take_off(connection, members, **told)
+        else:
+            _put_back(connection, members, before, **told)
+    return [job.id for _, members in alike.values() for job in members], refused
+
+
+def _why_not(change: Mapping[str, Any], job: Job | None, current: Mapping[str, Any]) -> str | None:
+    """Return why a change can't be taken back; None when it can."""
+    if job is None:
         return f"Job {change['job_id']} was deleted."
-    why = f"undone: {what}"
-    if change["before"] is None:
-        return _take_off(connection, job, why=why, actor=actor, now=now)
-    whole = not set(change["after"]) <= set(STATE_COLUMNS)
-    current = snapshot(connection, [job.id], whole=whole)[job.id]
     differing = [name for name, value in change["after"].items() if current[name] != value]
-    if job.state.is_live or differing or job.attempt != change["attempt"]:
+    is_new = change["before"] is not None or job.state in _WAITING
+    if job.state.is_live or differing or job.attempt != change["attempt"] or not is_new:
         return f"Job {job.id} has moved on: it is {job.state} now{_told(differing)}."
-    _put_back(connection, job, change["before"], why=why, actor=actor, now=now)
     return None
 
 
 def _put_back(
     connection: Connection,
-    job: Job,
+    members: Sequence[Job],
     before: Mapping[str, Any],
     *,
     why: str,
     actor: str,
     now: float,
 ) -> None:
-    """Give a job the values it had, by its state's own transition."""
-    state = before.get("state")
+    """Give jobs the values they had, a state by its own transition."""
     columns = {name: before[name] for name in before if name not in ("state", AFTER, SETTINGS)}
-    if state is not None:
+    if "state" in before:
         told: dict[str, Any] = {"error": before["error"]} if "error" in before else {}
-        change_waiting(connection, [job], JobState(state), why=why, actor=actor, now=now, **told)
-    if columns:
-        connection.execute(update(jobs).where(jobs.c.id == job.id).values(columns))
-    if "name" in before:
-        follow_name(connection, job.run_id, job.name, before["name"])
-    if AFTER in before:
-        put_dependencies(connection, job.id, dict(before[AFTER]))
-    if SETTINGS in before:
-        put_settings(connection, job.run_id, before[SETTINGS])
-    if state is None:
-        add_event(
-            connection,
-            "job",
-            now=now,
-            why=why,
-            actor=actor,
-            job_id=job.id,
-            run_id=job.run_id,
-            attempt=job.attempt or None,
-            from_state=job.state.value,
-            to_state=job.state.value,
-        )
+        to = JobState(before["state"])
+        change_waiting(connection, members, to, why=why, actor=actor, now=now, **told)
+    else:
+        add_events(connection, [job_event(job, why=why, actor=actor, now=now) for job in members])
+    for part in chunks([job.id for job in members]):
+        if columns:
+            connection.execute(update(jobs).where(jobs.c.id.in_(part)).values(columns))
+    for job in members:
+        if "name" in before:
+            follow_name(connection, job.run_id, job.name, before["name"])
+        if AFTER in before:
+            put_dependencies(connection, job.id, dict(before[AFTER]))
+        if SETTINGS in before:
+            put_settings(connection, job.run_id, before[SETTINGS])
 
 
 def put_dependencies(connection: Connection, job_id: int, kinds: Mapping[int, str]) -> None:
@@ -136,13 +148,13 @@ def put_dependencies(connection: Connection, job_id: int, kinds: Mapping[int, st
         connection.execute(insert(job_dependencies), rows)
 
 
-def _take_off(connection: Connection, job: Job, *, why: str, actor: str, now: float) -> str | None:
-    """Cancel and clear a job that was added, unless it has begun."""
-    if job.attempt > 0 or job.state not in _WAITING:
-        return f"Job {job.id} has moved on: it is {job.state} now."
-    change_waiting(connection, [job], JobState.CANCELLED, why=why, actor=actor, now=now)
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(cleared_at=now))
-    return None
+def _take_off(
+    connection: Connection, members: Sequence[Job], *, why: str, actor: str, now: float
+) -> None:
+    """Cancel and clear jobs that were added and have not begun."""
+    change_waiting(connection, members, JobState.CANCELLED, why=why, actor=actor, now=now)
+    for part in chunks([job.id for job in members]):
+        connection.execute(update(jobs).where(jobs.c.id.in_(part)).values(cleared_at=now))
 
 
 def _restore_group(
