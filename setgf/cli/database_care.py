@@ -77,7 +77,7 @@ def restore(
     source = file.expanduser().absolute()
     check_backup(source)
     home = find_home()
-    refuse_while_live(home.database_url)
+    refuse_while_live(home.database_url, or_newer=False)
     target = file_of(home.database_url)
     if target is None:
         moment = time.strftime("%Y%m%dT%H%M%S")
@@ -190,11 +190,16 @@ def _restore_server(source: Path, aside: Path) -> None:
         database.close()
 
 
-def refuse_while_live(url: str) -> None:
-    """Refuse what would change the database under a worker.
+def refuse_while_live(url: str, *, or_newer: bool) -> None:
+    """Refuse what would change the database under a worker; one that is damaged has none.
+
+    Args:
+        url: of the database.
+        or_newer: refuse as well to replace the database of a later setgf.
 
     Raises:
         JobStateError: a worker is up.
+        SchemaTooNewError: a later setgf wrote the database, and `or_newer` is set.
     """
     from db.engine import open_database
     from db.errors import DatabaseCorruptError, JobStateError, NotFoundError, SchemaTooNewError
@@ -203,8 +208,12 @@ def refuse_while_live(url: str) -> None:
     try:
         with closing(open_database(url, create=False)) as database:
             live = [worker for worker in Query(database).workers() if _is_live(worker)]
-    except (NotFoundError, DatabaseCorruptError, SchemaTooNewError):
+    except (NotFoundError, DatabaseCorruptError):
         return  # that is what one restores and rebuilds for
+    except SchemaTooNewError:
+        if or_newer:
+            raise
+        return
     if live:
         worker = live[0]
         raise JobStateError(

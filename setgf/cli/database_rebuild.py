@@ -28,7 +28,7 @@ def rebuild_database() -> None:
     from setgf.home import find_home
 
     home = find_home()
-    refuse_while_live(home.database_url)
+    refuse_while_live(home.database_url, or_newer=True)
     target = file_of(home.database_url)
     if target is None:
         where, num_runs, problems, kept = _rebuild_server(home)

@@ -6,7 +6,9 @@ import csv
 import errno
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -241,6 +243,17 @@ def test_rebuild_takes_the_place_of_a_file_that_is_no_database(
     assert run("db", "rebuild") == 0
     assert run("db", "check") == 0
     assert (own_home / "setgf.old.db").read_text().startswith("nothing of a database")
+
+
+def test_the_database_of_a_later_setgf_is_not_made_anew(
+    own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(own_home / "setgf.db")) as connection:
+        connection.execute("PRAGMA user_version = 999")
+
+    assert run("db", "rebuild") == 4
+    assert "has schema version 999, but this setgf knows versions" in capsys.readouterr().err
+    assert not (own_home / "setgf.old.db").exists()
 
 
 def test_every_table_is_made_from_the_folders_or_taken_over() -> None:
