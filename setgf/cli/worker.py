@@ -15,8 +15,16 @@ from setgf.cli import worker_install, worker_notify, worker_status
 from setgf.cli.job_words import actor, ask_queue, open_queue
 from setgf.cli.opened import tell_if_shared
 from setgf.cli.output import note, say
-from setgf.cli.worker_words import is_here, live_jobs, living_workers, poll, wait_until_gone
-from setgf.errors import ConfigError, WorkerError
+from setgf.cli.worker_words import (
+    gpu_indices,
+    is_here,
+    live_jobs,
+    living_workers,
+    poll,
+    read_hung_after,
+    wait_until_gone,
+)
+from setgf.errors import WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +39,6 @@ START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 STOP_NOW_SECONDS = 90.0
 """A child has 60 seconds to write its checkpoint."""
-NEVER = ("never", "off", "0")
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Workers: start, stop, status, logs, notify."
@@ -70,7 +77,7 @@ def start(
 
     Example: setgf worker start --drain --slots 2
     """
-    chosen, hung_seconds = _gpu_indices(gpus), _hung_seconds(hung_after)
+    chosen, hung_seconds = gpu_indices(gpus), read_hung_after(hung_after)
     if detach:
         _start_detached([argument for argument in sys.argv[1:] if argument != "--detach"])
         return
@@ -168,28 +175,6 @@ def _ask_to_stop(query: Query, asked: Sequence[WorkerRecord], *, now: bool) -> N
             )
 
 
-def _gpu_indices(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    if text == "none":
-        return ()
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdecimal() for part in parts):
-        raise ConfigError(f"`--gpus` must be numbers like 0,1 or none, but is `{text}`.")
-    return tuple(int(part) for part in parts)
-
-
-def _hung_seconds(text: str) -> float | None:
-    if text.strip().lower() in NEVER:
-        return None
-    from setgf.worker.quantities import parse_seconds
-
-    try:
-        return parse_seconds(text)
-    except ConfigError as error:
-        raise ConfigError(f"`--hung-after`: {error} Or `never`.") from None
-
-
 def _tell_others(database: Database) -> None:
     """Say who works here already: both give out CPU slots of their own, and share the GPUs."""
     from db.query import Query
@@ -199,7 +184,7 @@ def _tell_others(database: Database) -> None:
             slots = sum(device.kind == "cpu" for device in worker.devices)
             note(
                 f"Worker {worker.id} (pid {worker.pid}) works on this machine, too, with "
-                f"{slots} CPU slots; no GPU is given out twice."
+                f"{slots} CPU slot{'' if slots == 1 else 's'}; no GPU is given out twice."
             )
 
 
@@ -256,5 +241,5 @@ def _tell_running(query: Query, worker_ids: Sequence[str]) -> None:
     from setgf.cli.worker_words import say_busy
 
     for job in live_jobs(query, worker_ids):
-        words = say_busy(job, time.time())
+        words = say_busy(job)
         note(f"{words[0].upper()}{words[1:]}; it goes on, and the next worker adopts it.")

@@ -12,14 +12,14 @@ import typer
 
 from setgf.cli.job_words import ask_queue, show_duration, show_moment
 from setgf.cli.output import say, say_json, say_table
-from setgf.cli.worker_words import live_jobs, living_workers, say_busy
+from setgf.cli.worker_words import living_workers, say_busy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from db.query import Query
-    from db.records import Device, Job, Worker
+    from db.records import Device, Worker
     from setgf.worker.logs import Follower
     from setgf.worker.outlook import Outlook
 
@@ -31,7 +31,9 @@ MIB_A_GIB = 1024
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    show_all: Annotated[bool, typer.Option("--all", help="Stopped workers, too.")] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Stopped and killed workers, too.")
+    ] = False,
 ) -> None:
     """Show the workers, their devices with use and jobs, and what comes next.
 
@@ -46,10 +48,11 @@ def status(
             workers = [
                 worker for worker in query.workers() if show_all or worker.state != "stopped"
             ]
+            living = {worker.id for worker in living_workers(query)}
             if as_json:
-                say_json([asdict(worker) for worker in workers])
+                say_json([{**asdict(one), "is_running": one.id in living} for one in workers])
                 return
-            _show(query, workers)
+            _show(query, workers, living, show_all=show_all)
     except NotFoundError:
         if as_json:
             say_json([])
@@ -81,37 +84,49 @@ def logs(
             _follow(reader)
 
 
-def _show(query: Query, workers: Sequence[Worker]) -> None:
-    if not workers:
-        _say_nobody()
-    else:
-        living = {worker.id for worker in living_workers(query)}
-        jobs = {job.id: job for job in live_jobs(query, [worker.id for worker in workers])}
-        say_table(
-            ("worker", "state", "pid", "since", "version"),
-            [_worker_row(worker, worker.id in living) for worker in workers],
-            right=("pid",),
-        )
-        say("")
-        say_table(
-            ("device", "of", "model", "use", "memory", "job"),
-            [
-                _device_row(worker, device, jobs)
-                for worker in workers
-                for device in worker.devices
-                if worker.state != "stopped"
-            ],
-            right=("use", "memory"),
-        )
-        say("")
-    say(_describe_machine())
+def _show(
+    query: Query, workers: Sequence[Worker], living: Collection[str], *, show_all: bool
+) -> None:
     from db.statements import EngineStatements
     from setgf.worker.outlook import look
 
     with query.database.read() as connection:
         outlook = look(EngineStatements(connection), now=time.time())
+    holding = {job.worker_id for job in outlook.jobs if job.is_live}
+    killed = [worker.id for worker in workers if worker.id in holding - set(living)]
+    shown = [worker for worker in workers if show_all or worker.id in {*living, *holding}]
+    if shown:
+        _show_workers(shown, living, outlook)
+    else:
+        _say_nobody()
+    say(_describe_machine())
     for line in _queue_lines(outlook):
         say(line)
+    if killed:
+        say(f"Worker {', '.join(killed)} was killed. Its jobs go on; the next worker adopts them: "
+            "`setgf worker start`.")  # fmt: skip
+
+
+def _show_workers(workers: Sequence[Worker], living: Collection[str], outlook: Outlook) -> None:
+    live = {job.id: job for job in outlook.jobs if job.is_live}
+    said = {job.id: say_busy(job, outlook.ran(job)) for job in live.values()}
+    say_table(
+        ("worker", "state", "pid", "since", "version"),
+        [_worker_row(worker, worker.id in living) for worker in workers],
+        right=("pid",),
+    )
+    say("")
+    say_table(
+        ("device", "of", "model", "use", "memory", "job"),
+        [
+            _device_row(worker, device, said)
+            for worker in workers
+            for device in worker.devices
+            if worker.state != "stopped"
+        ],
+        right=("use", "memory"),
+    )
+    say("")
 
 
 def _say_nobody() -> None:
@@ -128,8 +143,7 @@ def _worker_row(worker: Worker, is_living: bool) -> tuple[str, ...]:
     return worker.id, state, str(worker.pid), show_moment(worker.started_at), worker.version
 
 
-def _device_row(worker: Worker, device: Device, jobs: Mapping[int, Job]) -> tuple[str, ...]:
-    job = jobs.get(device.job_id or 0)
+def _device_row(worker: Worker, device: Device, said: Mapping[int, str]) -> tuple[str, ...]:
     used = show_memory(device.memory_used_mib)
     return (
         device.name,
@@ -137,7 +151,7 @@ def _device_row(worker: Worker, device: Device, jobs: Mapping[int, Job]) -> tupl
         device.model,
         f"{device.utilisation:.0f}%",
         f"{used} of {show_memory(device.memory_mib)}" if device.kind == "gpu" else used,
-        "-" if job is None else say_busy(job, time.time()).removeprefix("job "),
+        said.get(device.job_id or 0, "-").removeprefix("job "),
     )
 
 

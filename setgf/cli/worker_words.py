@@ -7,15 +7,50 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from setgf.cli.job_words import show_duration
+from setgf.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from db.job_list import ListedJob
     from db.query import Query
     from db.records import Job, Worker
 
 _Found = TypeVar("_Found")
 _POLL_SECONDS = 0.1
+NEVER = ("never", "off", "0")
+
+
+def gpu_indices(text: str | None) -> tuple[int, ...] | None:
+    """Read `--gpus`: `0,1`, or `none`; None for all.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if text is None:
+        return None
+    if text == "none":
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise ConfigError(f"`--gpus` must be numbers like 0,1 or none, but is `{text}`.")
+    return tuple(int(part) for part in parts)
+
+
+def read_hung_after(text: str) -> float | None:
+    """Read `--hung-after` as seconds; None for `never`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if text.strip().lower() in NEVER:
+        return None
+    from setgf.worker.quantities import parse_seconds
+
+    try:
+        return parse_seconds(text)
+    except ConfigError as error:
+        raise ConfigError(f"`--hung-after`: {error} Or `never`.") from None
 
 
 def living_workers(query: Query) -> list[Worker]:
@@ -47,17 +82,19 @@ def live_jobs(query: Query, worker_ids: Collection[str]) -> list[Job]:
     return [job for job in live if job.worker_id in worker_ids]
 
 
-def say_busy(job: Job, now: float) -> str:
-    """Return what a live job is at: `job 3 (setgf-1111) is writing its checkpoint`."""
-    since = show_duration(now - (job.started_at or now))
-    doing = {
-        "starting": "is starting",
-        "running": f"has been running for {since}",
-        "stopping": "is writing its checkpoint",
-    }.get(job.state.value, f"is {job.state}")
+def say_busy(job: Job | ListedJob, seconds: float | None = None) -> str:
+    """Return what a live job is at: `job 3 (setgf-1111) is writing its checkpoint`.
+
+    Args:
+        job: that a worker holds.
+        seconds: for how long it has run, if that is to be told.
+    """
+    doing = {"starting": "is starting", "stopping": "is writing its checkpoint"}.get(job.state)
     if job.frozen_at is not None:
         doing = "is frozen"
-    return f"job {job.id} ({job.name}) {doing}"
+    elif doing is None and seconds is not None:
+        doing = f"has been running for {show_duration(seconds)}"
+    return f"job {job.id} ({job.name}) {doing or 'is running'}"
 
 
 def poll(look: Callable[[], _Found | None], seconds: float) -> _Found | None:
@@ -82,7 +119,7 @@ def wait_until_gone(
         here = left()
         if not here:
             return True
-        words = ", ".join(_without_time(job) for job in live_jobs(query, here))
+        words = ", ".join(say_busy(job) for job in live_jobs(query, here))
         if words and words != told:
             told = words
             tell(f"Waiting for {', '.join(here)}: {words}.")
@@ -90,8 +127,3 @@ def wait_until_gone(
 
     poll(look, seconds)
     return left()
-
-
-def _without_time(job: Job) -> str:
-    """Return what a job is at in words that stay the same while it does."""
-    return say_busy(job, job.started_at or 0.0).replace("has been running for 0s", "is running")

@@ -85,7 +85,7 @@ def cpu_slots(number: int) -> tuple[Device, ...]:
             worker_id="",
             name=f"cpu{index}",
             kind="cpu",
-            model=f"{usable_cores() // number or 1} cores",
+            model="1 core" if (cores := usable_cores() // number) <= 1 else f"{cores} cores",
             memory_mib=memory.total // MIB,
             memory_used_mib=0,
             utilisation=0.0,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from setgf.errors import WorkerError
-from setgf.home import DATABASE_VARIABLE, HOME_VARIABLE, Home
+from setgf.home import DATABASE_VARIABLE, HOME_VARIABLE, Home, user_name
 
 UNIT = "setgf-worker.service"
 COMMAND_SECONDS = 30.0
@@ -105,11 +105,10 @@ def check_bus() -> None:
     )
     if shutil.which("systemctl") is None:
         raise WorkerError(f"This machine has no systemd, so no unit can be installed. {instead}")
-    asked = _run("is-system-running")
-    said = asked.stderr.lower()
-    if "bus" in said or "not been booted" in said:
+    asked = _run("show-environment")  # answered by the user's own systemd, and by nobody else
+    if asked.returncode:
         raise WorkerError(
-            f"systemd does not serve user `{os.environ.get('USER') or os.geteuid()}` here: it says "
+            f"systemd does not serve user `{user_name(os.geteuid())}` here: it says "
             f"`{asked.stderr.strip()}`. {instead}"
         )
 
