@@ -46,8 +46,6 @@ from db.records import (
     Worker,
 )
 from db.run_rows import read_detail, read_runs, run_query
-from db.tables import groups
-from db.tables import jobs as jobs_table
 from db.tables import runs as runs_table
 from db.workers import list_samples, list_workers
 
@@ -232,7 +230,7 @@ class Query:
         [('seeds', {'queued': 1})]
         """
         with self.database.read() as connection:
-            return _groups(connection)
+            return jobs.list_groups(connection)
 
     def workers(self, now: float | None = None) -> tuple[Worker, ...]:
         """Return the workers with their devices, newest first; `now` defaults to the clock.
@@ -370,23 +368,3 @@ def _find_run(connection: Connection, prefix: str) -> Run:
             f"`{prefix}` is the beginning of several runs: {few}{more}. Give more of the id."
         )
     return read_runs(connection, run_query().where(runs_table.c.id == found[0]))[0]
-
-
-def _groups(connection: Connection) -> tuple[Group, ...]:
-    counts: dict[int, dict[str, int]] = {}
-    tally = select(jobs_table.c.group_id, jobs_table.c.state, func.count()).group_by(
-        jobs_table.c.group_id, jobs_table.c.state
-    )
-    for group_id, state, number in connection.execute(tally):
-        counts.setdefault(group_id, {})[state] = number
-    rows = connection.execute(select(*groups.c).order_by(groups.c.id.desc()))
-    return tuple(
-        Group(
-            id=row.id,
-            name=row.name,
-            kind=row.kind,
-            created_at=row.created_at,
-            counts=counts.get(row.id, {}),
-        )
-        for row in rows
-    )
