@@ -8,6 +8,7 @@ same code through a URL.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sqlite3
 import threading
@@ -99,15 +100,21 @@ class Database:
         It costs a few microseconds on SQLite, so it can be asked many times a second.
         """
         self._follow_file()
-        with translated(self.where):
-            if self.path is None:
-                with self._connect() as connection:
-                    return zlib.crc32(postgres.snapshot(connection).encode())
-            with self._lock:
-                if self._watcher is None:
-                    self._watcher = sqlite.connector(self.path, read_only=True)()
-                row = self._watcher.execute("PRAGMA data_version").fetchone()
-            return (self._generation << 32) + int(row[0])
+        if self.path is None:
+            with translated(self.where), self._connect() as connection:
+                return zlib.crc32(postgres.snapshot(connection).encode())
+        try:
+            return self._file_version(self.path)
+        except sqlite3.Error:
+            with translated(self.where):  # entered only for an error: it costs more than the look
+                raise
+
+    def _file_version(self, path: Path) -> int:
+        with self._lock:
+            if self._watcher is None:
+                self._watcher = sqlite.connector(path, read_only=True)()
+            row = self._watcher.execute("PRAGMA data_version").fetchone()
+        return (self._generation << 32) + int(row[0])
 
     def check(self) -> tuple[str, ...]:
         """Return what is wrong with the file, in SQLite's words; nothing when it is sound.
@@ -157,7 +164,7 @@ class Database:
         if self.path is None:
             return None
         try:
-            status = self.path.stat()
+            status = os.stat(self.path)  # noqa: PTH116 (many times a second)
         except OSError:
             return None
         return status.st_dev, status.st_ino

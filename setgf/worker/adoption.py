@@ -33,6 +33,8 @@ class Adopter:
         self.database = database
         self.identity = identity
         self.keeper = keeper
+        self.watches = False
+        """True while another worker of this machine holds attempts: it may die without a word."""
 
     def adopt(self, now: float) -> None:
         """Take over what dead workers left on this machine."""
@@ -40,6 +42,7 @@ class Adopter:
             live = jobs.live_jobs(connection)
             unknown = [entry for entry in live if entry[0].id not in self.keeper.held]
             workers = list_workers(connection, now=now) if unknown else ()
+        self.watches = bool(unknown)
         known = {worker.id: worker for worker in workers}
         for job, attempt in unknown:
             owner = known.get(job.worker_id or "")

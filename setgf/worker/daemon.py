@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from db import jobs
 from db.commands import handle_command, pending_commands
@@ -31,15 +30,15 @@ from setgf.worker.claiming import Claimer
 from setgf.worker.clocks import asleep_seconds, boot_time
 from setgf.worker.engines.local import Engine, LocalEngine
 from setgf.worker.gpus import Nvml, default_slots
-from setgf.worker.identity import LEASE_SECONDS, new_identity
+from setgf.worker.identity import new_identity
 from setgf.worker.keeper import Keeper, KeeperOptions
-from setgf.worker.outcomes import FIRST_BACK_OFF_SECONDS, Aim
+from setgf.worker.options import WorkerOptions
+from setgf.worker.outcomes import Aim
 from setgf.worker.presence import Presence
 from setgf.worker.reserve import DiskReserve
 from setgf.worker.wakeup import WakeUp
-from setgf.worker.watching import HUNG_AFTER_SECONDS
 
-TICK_SECONDS = 0.02
+TICK_SECONDS = 0.025
 """Between two looks whether the database has changed: 6 microseconds each on SQLite."""
 SERVER_TICK_SECONDS = 0.1
 """The same of a database on a server: a query each."""
@@ -50,6 +49,8 @@ WAIT_SECONDS = 1.0
 ADOPT_SECONDS = 1.0
 TIDY_SECONDS = 5.0
 SAMPLE_SECONDS = 2.0
+IDLE_SAMPLE_SECONDS = 30.0
+"""The same of CPU slots that nobody uses."""
 TROUBLE_SECONDS = 1.0
 """Pause after the database has refused."""
 TELL_SECONDS = 60.0
@@ -59,27 +60,6 @@ FENCE_SECONDS = 10.0
 SHORTEST_SLEEP_SECONDS = 5.0
 
 log = logging.getLogger("setgf.worker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerOptions:
-    """How a worker works."""
-
-    slots: int | None = None
-    """CPU jobs at once; None is half the cores."""
-    gpus: tuple[int, ...] | None = None
-    """Indices of the GPUs it may give out; None takes all it can see."""
-    drain: bool = False
-    """Leave when no job is left that could run here."""
-    once: bool = False
-    """Leave after one job."""
-    lease_seconds: float = LEASE_SECONDS
-    back_off_seconds: float = FIRST_BACK_OFF_SECONDS
-    """Before a crashed job's second attempt; doubled for every further one without progress."""
-    share_gpus: bool = False
-    """Give out what other programs leave free of a GPU; else one they use is left to them."""
-    hung_after: float | None = HUNG_AFTER_SECONDS
-    """Seconds without progress after which an attempt is ended and tried again; None: never."""
 
 
 class Worker:
@@ -138,7 +118,9 @@ class Worker:
         self._lease_until = boot_time() + options.lease_seconds
         """Until when what we hold is ours for certain."""
         self._asleep = asleep_seconds()
+        self._was_idle = False
         self._tidied: int | None = None
+        self._adopted: int | None = None
 
     @property
     def id(self) -> str:
@@ -376,13 +358,19 @@ class Worker:
             for held in self.keeper.held.values()
             for name in held.devices
         }
-        self._presence.sample(slots, now)
+        is_idle = not self.keeper.held and not use
+        if not (is_idle and self._was_idle) or self._is_due("idle sample", IDLE_SAMPLE_SECONDS):
+            self._presence.sample(slots, now)
+        self._was_idle = is_idle
 
     def _adopt(self, now: float) -> None:
         """Take over what dead workers left on this machine, and end what others left for good."""
         if self.is_leaving:
             return
-        self._adopter.adopt(now)
+        version = self.database.data_version()
+        if self._adopter.watches or version != self._adopted:
+            self._adopter.adopt(now)
+            self._adopted = version
         if self._is_due("reap", self.options.lease_seconds / 2):
             self._adopter.reap(now)
 

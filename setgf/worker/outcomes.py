@@ -156,27 +156,27 @@ def judge(
     if failed is not None and ended.code != STOPPED_EXIT_CODE:
         return _said(ended, failed, known, log_tail)
     if ended.asked_to_stop or ended.code == STOPPED_EXIT_CODE:
-        return _made_room(ended, known)
+        return _made_room(ended, known, has_stopped="stopped" in kinds)
     return _unsaid(ended, known, log_tail)
 
 
-def _made_room(ended: ExitRecord, known: Circumstances) -> Ending:
+def _made_room(ended: ExitRecord, known: Circumstances, *, has_stopped: bool) -> Ending:
     """Return the ending of a child that was asked to stop and did, or had to be ended."""
     return Ending(
         outcome="paused",
         exit_code=ended.code,
-        error=_loss(ended, known),
+        error=_loss(known, has_stopped=has_stopped),
         requeue=known.aim is not Aim.PAUSE,
         free=True,
     )
 
 
-def _loss(ended: ExitRecord, known: Circumstances) -> str | None:
+def _loss(known: Circumstances, *, has_stopped: bool) -> str | None:
     """Say what a stopped attempt loses; None when its last step is in a sound checkpoint."""
     goes_on = known.checkpoint or "the start: it has no sound checkpoint"
     if known.damage is not None:
         return f"{known.damage} It goes on from {goes_on}."
-    if ended.killed_after_grace or ended.code < 0:
+    if not has_stopped:
         return f"It was ended before it had written a checkpoint. It goes on from {goes_on}."
     return None if known.checkpoint else f"It goes on from {goes_on}."
 

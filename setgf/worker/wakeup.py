@@ -39,10 +39,11 @@ class WakeUp:
 
     def wait(self, seconds: float) -> None:
         """Wait for so long at most."""
-        select.select([self._reader], [], [], seconds)
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._reader, 256):
-                pass
+        ready, _, _ = select.select([self._reader], [], [], seconds)
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                while os.read(self._reader, 256):
+                    pass
 
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGTERM:

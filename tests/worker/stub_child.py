@@ -1,6 +1,7 @@
 """A child without torch: logs steps, writes checkpoints, resumes, and ends as its config says.
 
-The job's `tags` say how: `steps=20`, `pause=0.01` (seconds a step), `fail`, `crash`, `stubborn`.
+The job's `tags` say how: `steps=20`, `pause=0.01` (seconds a step), `fail`, `crash`, `stubborn`,
+`hang=1` and `oom=1` (in the attempts up to that one), `helper` (a process of its own session).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -42,16 +44,16 @@ def main() -> int:
     recorder.event("started", resume_step=step, parameters=7, device="cpu")
     print(f"started at step {step}", flush=True)
     last = int(plan.get("steps", 10))
+    number = int(options.attempt)
+    if "helper" in plan:
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
     while step < last:
         step += 1
         value = value * 0.9 + step
         recorder.begin_epoch((step - 1) // STEPS_AN_EPOCH + 1)
         recorder.log(step, {"train.loss": value, "train.lr": 1.0 / step})
         time.sleep(float(plan.get("pause", 0)))
-        if "crash" in plan and step == last // 2:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if "fail" in plan and step == last // 2:
-            recorder.event("failed", failure_class="diverged", message="The loss is NaN.")
+        if step == last // 2 and misbehave(plan, recorder, number):
             return 1
         if step % STEPS_AN_EPOCH == 0:
             end_epoch(recorder, step, value)
@@ -69,6 +71,21 @@ def main() -> int:
         weights_sha256=hashlib.sha256(repr(value).encode()).hexdigest(),
     )
     return 0
+
+
+def misbehave(plan: dict[str, str], recorder: FolderRecorder, number: int) -> bool:
+    """Do what the plan says for the middle of a run; True when it fails there."""
+    if number <= int(plan.get("hang", 0)):
+        signal.pause()
+    if "crash" in plan:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if number <= int(plan.get("oom", 0)):
+        recorder.event("failed", failure_class="out_of_memory", message="Out of memory.")
+        return True
+    if "fail" in plan:
+        recorder.event("failed", failure_class="diverged", message="The loss is NaN.")
+        return True
+    return False
 
 
 def end_epoch(recorder: FolderRecorder, step: int, value: float) -> None:

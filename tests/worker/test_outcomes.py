@@ -137,21 +137,21 @@ def test_a_paused_child_keeps_its_place_and_says_where_it_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "around", "words"),
+    ("said", "around", "words"),
     [
-        (-9, Circumstances(aim=Aim.PAUSE, checkpoint="step 40 (a1)"), "goes on from step 40 (a1)"),
-        (130, Circumstances(aim=Aim.PAUSE), "goes on from the start"),
+        ([], Circumstances(aim=Aim.PAUSE, checkpoint="step 40 (a1)"), "goes on from step 40 (a1)"),
+        ([STOPPED], Circumstances(aim=Aim.PAUSE), "goes on from the start"),
         (
-            130,
+            [STOPPED],
             Circumstances(aim=Aim.PAUSE, checkpoint="step 20 (a1)", damage="It is damaged."),
             "It is damaged. It goes on from step 20 (a1)",
         ),
     ],
 )
 def test_a_pause_without_a_sound_newest_checkpoint_stores_the_reason(
-    code: int, around: Circumstances, words: str
+    said: list[dict[str, object]], around: Circumstances, words: str
 ) -> None:
-    ending = judge(ended(code, asked=True), [STOPPED], log_tail="", around=around)
+    ending = judge(ended(-9, asked=True), said, log_tail="", around=around)
 
     assert ending.outcome == "paused"
     assert words in str(ending.error)
