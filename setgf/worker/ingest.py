@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from db import metrics, runs
 from db.checkpoints import add_artifact, add_checkpoint, forget_checkpoints
 from db.engine import Database
+from db.errors import NotFoundError
 from db.jobs import get_attempt, set_events_offset
 from db.predictions import store_predictions
 from db.records import Artifact, Checkpoint, Prediction
@@ -184,6 +185,9 @@ def _follow_start(connection: Connection, attempt: AttemptFolder, event: Mapping
     """Store what an attempt stands on, and that it replaces what came after its checkpoint."""
     run_id, number = attempt.run.id, attempt.number
     metrics.supersede(connection, run_id, number, int(event.get("resume_step") or 0))
+    for older in attempt.run.attempts():
+        if older.number < number:
+            _store_left(connection, older)
     columns: dict[str, Any] = {
         name: event[name]
         for name in ("parameters", "device", "data_fingerprint")
@@ -200,6 +204,28 @@ def _follow_start(connection: Connection, attempt: AttemptFolder, event: Mapping
         log.warning("%s It is left out.", error)
         return
     runs.set_environment(connection, run_id, environment, attempt=number)
+
+
+def _store_left(connection: Connection, older: AttemptFolder) -> None:
+    """Store what an earlier attempt had logged when its worker could no longer carry it.
+
+    Its machine vanished, or lost its lease: what stands before the step the new attempt went on
+    from counts, and only its folder has it.
+    """
+    run_id, number = older.run.id, older.number
+    try:
+        stored = get_attempt(connection, run_id, number)
+    except NotFoundError:
+        return
+    reader = JournalReader(older, stored.points_offset, stored.events_offset)
+    while (reading := reader.read()).points or reading.events:
+        if reading.points:
+            offset = reading.points_offset
+            metrics.ingest(connection, run_id, number, reading.points, points_offset=offset)
+        for event in reading.events:
+            if event["kind"] == "checkpoint":
+                _follow_checkpoint(connection, older, event)
+        set_events_offset(connection, run_id, number, reading.events_offset)
 
 
 def _follow_epoch(connection: Connection, attempt: AttemptFolder, event: Mapping[str, Any]) -> None:

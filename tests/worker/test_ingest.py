@@ -125,6 +125,23 @@ def test_a_resumed_attempt_replaces_what_came_after_its_checkpoint(
     assert stored(database) == expected
 
 
+def test_what_an_earlier_attempt_left_uncarried_is_stored_as_far_as_it_counts(
+    home: Path, database: Database
+) -> None:
+    folder = a_run(home)
+    first = recording(folder, 1)
+    carrier = begin_foreground(database, first.attempt)
+    log_steps(first, 1, 2)
+    carrier.carry_all(time.time())
+    log_steps(first, 3, 6)  # its machine vanished before a worker could carry these
+    second = recording(folder, 2, resume_step=4)
+    log_steps(second, 5, 6, factor=10.0)
+
+    begin_foreground(database, second.attempt).carry_all(time.time())
+
+    assert stored(database) == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 50.0), (6, 60.0)]
+
+
 def test_a_late_batch_of_an_earlier_attempt_is_refused(home: Path, database: Database) -> None:
     folder = a_run(home)
     first = recording(folder, 1)
