@@ -171,7 +171,7 @@ def test_a_server_that_restarts_is_hardly_noticed(
     server.execute("CREATE DATABASE runs")
     monkeypatch.setenv("SETGF_DATABASE_URL", server.url("runs"))
     with closing(open_database(server.url("runs"))) as database, Site(home, database, STUB) as site:
-        jobs = add(site, *[("steps=200", "pause=0.01")] * 3)
+        jobs = add(site, ("steps=200", "pause=0.01"))
         worker = site.start_worker("--drain")
         for _ in range(3):
             site.wait_for_steps(jobs[0].id, site.steps(jobs[0].id) + 10)
