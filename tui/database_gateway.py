@@ -180,18 +180,15 @@ class DatabaseGateway:
         if run is None or not run.attempt:
             return LogText(path="", lines=())
         path = Path(run.folder) / f"a{run.attempt}" / "log.txt"
+        from setgf.worker.logs import read_end
+
         try:
-            with path.open("rb") as file:
-                length = file.seek(0, 2)
-                start = max(length - max_bytes, 0)
-                file.seek(start)
-                lines = file.read().decode("utf-8", "replace").split("\n")
+            lines, is_cut = read_end(path, max_bytes)
         except FileNotFoundError:
             return LogText(path=str(path), lines=())
         except OSError as error:
             return LogText(path=str(path), lines=(f"The log can't be read: {error.strerror}.",))
-        lines = lines[1:] if start else lines
-        return LogText(path=str(path), lines=_without_end(lines), is_cut=start > 0)
+        return LogText(path=str(path), lines=_without_end(lines), is_cut=is_cut)
 
     def list_predictions(self, run_id: str, split: str) -> tuple[Prediction, ...]:
         """Return the stored predictions of a split."""

@@ -32,7 +32,7 @@ MIB_A_GIB = 1024
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Stopped and killed workers, too.")
+        bool, typer.Option("--all", help="Stopped and killed ones, too.")
     ] = False,
 ) -> None:
     """Show the workers, their devices with use and jobs, and what comes next.

@@ -49,6 +49,7 @@ def load_pretrained(folder: Path, name: str) -> nn.Module:
         transformer, report = transformers.AutoModel.from_pretrained(
             folder,
             local_files_only=True,
+            trust_remote_code=False,  # a folder is data: it brings no code of its own
             # Else the folder's own type: a half precision folder would train in half precision.
             dtype=torch.float32,
             attn_implementation="sdpa",

@@ -114,6 +114,34 @@ def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
     return "\n".join(found).strip()
 
 
+def read_end(path: Path, max_bytes: int) -> tuple[list[str], bool]:
+    """Return the last lines of an attempt's log, and whether there is more before them.
+
+    Args:
+        path: its newest file; one that has only just begun is filled up from the one before.
+        max_bytes: to read at most.
+
+    Raises:
+        OSError: it can't be read, or is not there.
+    """
+    data, is_cut = b"", False
+    for name in reversed(NAMES):
+        try:
+            with open_log(path.with_name(name)) as file:
+                begin = max(0, file.seek(0, os.SEEK_END) - (max_bytes - len(data)))
+                file.seek(begin)
+                data = file.read() + data
+        except FileNotFoundError:
+            if name == NAMES[-1]:
+                raise
+            continue
+        is_cut = begin > 0
+        if is_cut:
+            break
+    lines = data.decode("utf-8", "replace").split("\n")
+    return lines[1:] if is_cut else lines, is_cut
+
+
 def read_new(path: Path, offset: int, *, to_end: bool = False) -> tuple[str, int]:
     """Return the lines appended to one file since `offset`, and the new offset.
 

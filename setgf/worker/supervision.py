@@ -129,7 +129,7 @@ def signal_process(pid: int, start: int, boot: str, number: int) -> bool:
     """Send a signal to exactly this process, by a handle that can't be reused.
 
     Returns:
-        False when it is gone.
+        False when it is gone, or another user's: in a shared home its own worker ends it.
     """
     try:
         handle = os.pidfd_open(pid)
@@ -139,7 +139,7 @@ def signal_process(pid: int, start: int, boot: str, number: int) -> bool:
         if not is_process(pid, start, boot):
             return False
         signal.pidfd_send_signal(handle, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     finally:
         os.close(handle)

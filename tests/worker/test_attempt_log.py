@@ -9,7 +9,7 @@ import pytest
 
 from setgf.worker import attempt_log
 from setgf.worker.attempt_log import NAMES, STATE_SECONDS, AttemptLog
-from setgf.worker.logs import follow_attempt, log_tail, without_stamps
+from setgf.worker.logs import follow_attempt, log_tail, read_end, without_stamps
 from tests.worker.processes import begin, start_shim, wait_until
 
 BAR_OF_TWO_LINES = b"\router 0%%\n\rinner %d%%\x1b[A\r"
@@ -247,3 +247,25 @@ def test_a_disk_without_room_for_the_log_does_not_end_the_child(tmp_path: Path) 
     log.close()
 
     assert attempt.log.read_text() == ""
+
+
+def test_the_end_of_a_log_reaches_back_over_a_rotation(tmp_path: Path) -> None:
+    log = AttemptLog(str(tmp_path), limit=4000)
+    for number in range(400):
+        log.feed(b"line %04d\n" % number)
+    log.close()
+    assert (tmp_path / "log.txt").stat().st_size < 1000
+
+    found, is_cut = read_end(tmp_path / "log.txt", 3000)
+
+    numbers = [int(line[-4:]) for line in found if "line " in line and "lie between" not in line]
+    assert is_cut
+    assert len(numbers) > 80
+    assert numbers == list(range(numbers[0], 400))
+
+
+def test_the_end_of_a_log_that_is_not_there_says_so(tmp_path: Path) -> None:
+    (tmp_path / "log.head.txt").write_text("old\n")
+
+    with pytest.raises(FileNotFoundError):
+        read_end(tmp_path / "log.txt", 100)
