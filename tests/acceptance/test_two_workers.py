@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class History:
     """How many jobs of a later place were claimed while a job could have been."""
 
 
-def read_history(site: Site, jobs: list[Job]) -> History:
+def read_history(site: Site, jobs: list[Job], limits: Mapping[str, int | None] = LIMITS) -> History:
     """Play all events again."""
     known = {job.id: job for job in jobs}
     with site.database.read() as connection:
@@ -104,25 +105,27 @@ def read_history(site: Site, jobs: list[Job]) -> History:
             del waiting[job.id]
             if any(history.ends.get(other) != "succeeded" for other in after[job.id]):
                 history.too_early.append(job.id)
-            _count_passed_over(history, job, waiting, after, live)
+            _count_passed_over(history, job, waiting, after, _open(live, limits))
         elif event.from_state is not None:
             history.ends[job.id] = str(event.to_state)
     return history
 
 
+def _open(live: Mapping[str, set[int]], limits: Mapping[str, int | None]) -> set[str]:
+    """Return the groups that have room for another job."""
+    return {name for name, limit in limits.items() if limit is None or len(live[name]) < limit}
+
+
 def _count_passed_over(
     history: History,
     claimed: Job,
-    waiting: dict[int, Job],
-    after: dict[int, set[int]],
-    live: dict[str, set[int]],
+    waiting: Mapping[int, Job],
+    after: Mapping[int, set[int]],
+    groups: set[str],
 ) -> None:
     for job in waiting.values():
-        group = str(job.group_name)
-        limit = LIMITS[group]
-        is_free = limit is None or len(live[group]) < limit
         is_ready = all(history.ends.get(other) == "succeeded" for other in after[job.id])
-        if is_free and is_ready and place(job) < place(claimed):
+        if str(job.group_name) in groups and is_ready and place(job) < place(claimed):
             history.passed_over[job.id] += 1
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from sqlalchemy.exc import OperationalError
 _BINARIES = Path("/usr/lib/postgresql")
 _PORT = 5432
 _SETTINGS = (
-    "listen_addresses=",
     "fsync=off",
     "full_page_writes=off",
     "autovacuum=off",
@@ -43,7 +43,8 @@ def why_not() -> str:
 class PostgresServer:
     """A server that belongs to this process; it ends with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Sequence[str] = ()) -> None:
+        """Start a server; `addresses` of this machine are listened on beside the socket."""
         found = _binaries()
         assert found is not None
         self._binaries = found
@@ -63,15 +64,22 @@ class PostgresServer:
             "--locale=C.UTF-8",
             "--no-sync",
         )
+        self._addresses = addresses
+        if addresses:
+            with (self.folder / "data/pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet trust\n")
         self.start()
 
-    def url(self, name: str = "postgres") -> str:
-        """Return the URL of a database on this server."""
+    def url(self, name: str = "postgres", address: str | None = None) -> str:
+        """Return the URL of a database on this server, by its socket or by an address."""
+        if address is not None:
+            return f"postgresql+psycopg://setgf@{address}:{_PORT}/{name}"
         return f"postgresql+psycopg://setgf@/{name}?host={self.folder}&port={_PORT}"
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+        chosen = (*_SETTINGS, f"listen_addresses={','.join(self._addresses)}")
+        settings = [word for setting in chosen for word in ("-c", setting)]
         command = [self._binaries / "postgres", "-D", "data", "-k", self.folder, *settings]
         setpriv = shutil.which("setpriv")
         if setpriv is not None:
