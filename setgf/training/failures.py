@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 
-from setgf.errors import ConfigError, DataError, DivergedError, EncoderError
+from setgf.errors import ConfigError, DataError, DivergedError, EncoderError, RunFolderError
 
 OUT_OF_MEMORY, HOST_OUT_OF_MEMORY = "out_of_memory", "host_out_of_memory"
 _NO_HOST_MEMORY = ("can't allocate memory", "Cannot allocate memory")
 _NO_GPU_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
 
 
 def failure_class(error: BaseException) -> str:
@@ -17,9 +17,12 @@ def failure_class(error: BaseException) -> str:
 
     Returns:
         `config`, `data`, `diverged`, `out_of_memory` (of the GPU), `host_out_of_memory`,
-        `disk_full` or `error`.
+        `disk_full` (or a run folder that can't be written for another reason) or `error`.
     """
-    if any(isinstance(cause, OSError) and cause.errno in _DISK_ERRORS for cause in causes(error)):
+    systems = [cause for cause in causes(error) if isinstance(cause, OSError)]
+    if any(cause.errno in _DISK_ERRORS for cause in systems):
+        return "disk_full"
+    if isinstance(error, RunFolderError) and systems:
         return "disk_full"
     if any(map(_lacks_host_memory, causes(error))):
         return HOST_OUT_OF_MEMORY

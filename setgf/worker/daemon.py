@@ -22,6 +22,7 @@ from db.errors import (
     NotFoundError,
     SchemaTooNewError,
 )
+from db.jobs.waits import shorten_waits
 from db.records import Command, Device, Verb
 from setgf.errors import DiskFullError, RunFolderError
 from setgf.home import Home
@@ -106,6 +107,7 @@ class Worker:
         self._reserve = DiskReserve(home.workers if database.path is None else database.path.parent)
         self.is_leaving = False
         """True once it claims nothing more."""
+        self._is_registered = False
         self._waits_for_children = False
         self._num_claimed = 0
         self._seen_version: int | None = None
@@ -149,7 +151,6 @@ class Worker:
         Raises:
             DatabaseError: the database is damaged or gone.
         """
-        self.register(self.clock())
         interrupts = 0
         tick = SERVER_TICK_SECONDS if self.database.path is None else TICK_SECONDS
         with WakeUp() as wake_up:
@@ -166,11 +167,15 @@ class Worker:
     def register(self, now: float) -> None:
         """Say that this worker is there, with its devices."""
         self._presence.register(now)
+        self._is_registered = True
         names = ", ".join(device.name for device in self.devices)
         log.info("worker %s (pid %d) works on %s", self.id, os.getpid(), names)
 
     def step(self, now: float) -> bool:
         """Turn the loop once; True when a job began or ended: the next turn is due at once."""
+        if not self._is_registered:
+            self._try(self.register, now)
+            return False
         self._notice_sleep()
         has_moved = bool(self._try(self.keeper.tend, now))
         for name, seconds, action in (
@@ -343,8 +348,11 @@ class Worker:
         self.keeper.unfence()
 
     def _tidy(self, now: float) -> None:
-        """Fail the jobs that wait for one that failed; keep room for a full disk."""
+        """Keep room for a full disk; fail or let go jobs that would wait for nothing."""
         self._reserve.keep()
+        if self._next_start is not None:
+            with self.database.write(durable=False) as connection:
+                shorten_waits(connection, now=now)
         if self._tidied != self._seen_version:
             self._fail_blocked(now)
             self._tidied = self.database.data_version()

@@ -34,3 +34,13 @@ def full_disk() -> RunFolderError:
 )
 def test_an_error_has_its_failure_class(error, expected):
     assert failure_class(error) == expected
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES])
+def test_a_run_folder_that_cannot_be_written_for_the_moment_is_tried_again_later(
+    number: int,
+) -> None:
+    error = RunFolderError("The folder can't be read or written.")
+    error.__cause__ = OSError(number, "no")
+
+    assert failure_class(error) == "disk_full"
