@@ -11,7 +11,7 @@ from setgf.cli.completion import complete_store
 from setgf.cli.output import note, say, say_json, say_table
 from setgf.errors import DataError
 from setgf.home import find_home
-from setgf.terms import Dataset, Split
+from setgf.terms import Dataset, Modality, Split
 
 if TYPE_CHECKING:
     from setgf.data.store import FeatureStore
@@ -23,31 +23,55 @@ _BYTES_A_MEGABYTE = 1e6
 
 Name = Annotated[str, typer.Option("--name", help="Name of the new feature store.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a store of that name.")]
+Features = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Arrays of the clips of a label.csv, by id.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("import")
 def import_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A pickle in the MMSA layout.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A pickle in the MMSA layout, or a label.csv.")
+    ],
     name: Name,
     dataset: Annotated[
         Dataset | None, typer.Option(help="Data set whose rules hold; recognised when left out.")
+    ] = None,
+    audio: Features = None,
+    vision: Features = None,
+    text_features: Features = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(help="Most memory a file may take, as 500M or 8G; 80 % of what is free."),
     ] = None,
     force: Force = False,
 ) -> None:
     """Check a feature file and convert it to a feature store.
 
-    The file is read by an unpickler that admits only numpy arrays and plain containers. Nothing is
-    kept when anything in it is not what it must be.
+    Nothing in a pickle is run: only numpy arrays, numbers, text, lists and dictionaries are read.
+    A label.csv alone makes a text-only set; with --audio and --vision its clips get the arrays of
+    their ids, out of a .npz, .npy, HDF5 or safetensors file or a folder of .npy files. Nothing is
+    kept when anything is not what it must be.
 
     Example: setgf data import unaligned_50.pkl --name mosi
+
+    Example: setgf data import label.csv --name mine --audio audio.npz --vision vision.h5
     """
-    from setgf.data.features import read_feature_file
+    from setgf.data.memory import parse_size
+    from setgf.data.read_any import Source, read_any
     from setgf.data.store import check_new_name, write_store
 
     home = find_home()
     check_new_name(home.data, name, force=force)
-    content = read_feature_file(file, dataset)
+    given = {Modality.TEXT: text_features, Modality.AUDIO: audio, Modality.VISION: vision}
+    source = Source(
+        path=file,
+        features={part: path for part, path in given.items() if path is not None},
+        dataset=dataset,
+        max_memory=None if max_memory is None else parse_size(max_memory),
+    )
+    content = read_any(source)
     store = write_store(home.data, name, content.splits, content.facts, force=force)
     _tell("Imported", store)
 

@@ -151,8 +151,8 @@ def _chunks(frames: Frames) -> Iterator[Array]:
         for place in range(0, len(frames), size):
             yield frames[place : place + size]
     else:
-        for sample in frames:
-            yield np.asarray(sample)[None]
+        for place in range(len(frames)):
+            yield np.asarray(frames[place])[None]
 
 
 def _to_floats(chunk: Array) -> Floats:

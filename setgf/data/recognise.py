@@ -1,8 +1,9 @@
-"""Which data set a feature file is of: told by its labels, widths and language."""
+"""Which data set a feature file is of: told by its hash, else by its labels, widths, language."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from setgf.data.synthetic import SHAPES
@@ -11,8 +12,44 @@ from setgf.terms import Dataset
 
 SIMSV2_WIDTHS = (25, 177)
 """Audio and vision width of MMSA's CH-SIMS v2 file (its config_regression.json)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """A published feature file."""
+
+    name: str
+    dataset: Dataset
+
+
+_OFFICIAL: Mapping[str, Official] = {
+    "78e0f8b5ef8ff71558e7307848fc1fa929ecb078203f565ab22b9daab2e02524": Official(
+        "MOSI/Processed/unaligned_50.pkl of MMSA", Dataset.MOSI
+    ),
+    "d3994fd25681f9c7ad6e9c6596a6fe9b4beb85ff7d478ba978b124139002e5f9": Official(
+        "MOSI/Processed/aligned_50.pkl of MMSA", Dataset.MOSI
+    ),
+    "ad8b23d50557045e7d47959ce6c5b955d8d983f2979c7d9b7b9226f6dd6fec1f": Official(
+        "MOSEI/Processed/unaligned_50.pkl of MMSA", Dataset.MOSEI
+    ),
+    "45eccfb748a87c80ecab9bfac29582e7b1466bf6605ff29d3b338a75120bf791": Official(
+        "MOSEI/Processed/aligned_50.pkl of MMSA", Dataset.MOSEI
+    ),
+    "c9e20c13ec0454d98bb9c1e520e490c75146bfa2dfeeea78d84de047dbdd442f": Official(
+        "SIMS/Processed/unaligned_39.pkl of MMSA", Dataset.SIMS
+    ),
+}
+"""SHA-256 of the published files, from section 2 of thuiar/MMSA's README (commit a94e65d).
+
+It gives none for CH-SIMS v2.
+"""
 _CHINESE = range(0x4E00, 0x9FFF + 1)
 _ROUNDING = 1e-4
+
+
+def find_official(sha256: str) -> Official | None:
+    """Return the published file of that hash; None for any other."""
+    return _OFFICIAL.get(sha256)
 
 
 def recognise_language(transcripts: Sequence[str]) -> str:

@@ -34,6 +34,8 @@ class Cleaning:
     """Side the zero frames stand on: `left`, `right` or `none`."""
     nonfinite: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     """`split.modality` to counts of `nan`, `+inf` and `-inf` values that became 0."""
+    nonfinite_features: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    """`split.modality` to counts of such values by the number of their feature."""
     length_differences: dict[str, int] = field(default_factory=dict[str, int])
     """`split.modality` to samples whose real frames are not as many as the file says."""
     at_limit: dict[str, int] = field(default_factory=dict[str, int])
@@ -53,6 +55,7 @@ def build_report(
         "leaks": describe_leaks(splits),
         "padding": {str(part): side for part, side in cleaning.padding.items()},
         "nonfinite": cleaning.nonfinite,
+        "nonfinite_features": cleaning.nonfinite_features,
         "length_differences": cleaning.length_differences,
         "at_limit": cleaning.at_limit,
         "remarks": [*cleaning.remarks, *_leak_remarks(describe_leaks(splits))],

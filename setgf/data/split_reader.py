@@ -15,7 +15,7 @@ import numpy as np
 from setgf.data.blocks import Block
 from setgf.data.cleaning import FrameEnds, Frames
 from setgf.data.ragged import Array, Floats, Integers, Ragged, offsets_of
-from setgf.data.report import name_some
+from setgf.data.report import Cleaning, name_some
 from setgf.data.tokens import END_ID, START_ID
 from setgf.errors import DataError
 from setgf.terms import Modality, Split
@@ -26,6 +26,8 @@ _PER_SAMPLE = (
     *("text", "text_bert", "audio_lengths", "vision_lengths"),
     *("classification_labels", "annotations"),
 )
+_ANNOTATIONS = {"negative": -1, "neutral": 0, "positive": 1}
+_FEW = 0.5
 _ID_SEPARATOR = "$_$"
 _BERT_ROWS = 3
 
@@ -187,6 +189,24 @@ class SplitReader:
         if values.size != len(self.ids):
             self._refuse(key, f"has shape {values.shape}", f"({len(self.ids)},)")
         return np.nan_to_num(values.reshape(-1)).astype(np.int64)
+
+    def compare_classes(self, cleaning: Cleaning, labels: Floats) -> None:
+        """Count samples whose class (0, 1, 2) or annotation is not that of their label."""
+        signs = np.sign(labels).astype(np.int64)
+        told: dict[str, Array] = {}
+        if self.has("classification_labels"):
+            told["classification_labels"] = self._numbers("classification_labels").reshape(-1) - 1
+        if self.has("annotations"):
+            names = [_to_text(part).lower() for part in _to_list(self.entries["annotations"])]
+            told["annotations"] = np.array([_ANNOTATIONS.get(name, 9) for name in names])
+        for key, values in told.items():
+            different = int((values != signs).sum()) if len(values) == len(signs) else len(signs)
+            # Files whose classes mean something else altogether are not wrong in single samples.
+            if 0 < different <= len(signs) * _FEW:
+                cleaning.remarks.append(
+                    f"`{self.split}.{key}` says another sign than the label in {different} "
+                    "samples; the labels were kept."
+                )
 
     def _block(self, modality: Modality, value: Array | Block) -> Array | Block:
         """Return frames (N, T, D) of a plain array; (N, D) is one frame a sample."""

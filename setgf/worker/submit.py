@@ -28,12 +28,14 @@ from setgf.config.settings import flatten_plain
 from setgf.errors import ConfigError
 from setgf.home import Home
 from setgf.runs.folder import RunIdentity, new_run_id
-from setgf.terms import Dataset, metric_names
+from setgf.terms import MODALITIES, Dataset, metric_names
 
 if TYPE_CHECKING:
     from db.statements import Statements
+    from setgf.data.manifest import Manifest
 
 MODEL_NAMES: tuple[str, ...] = get_args(ModelName)
+_MODALITIES = "data.modalities"
 _WORTH_REPEATING = (JobState.FAILED, JobState.CANCELLED, JobState.LOST)
 MOST_JOBS = 10_000
 """A request for more is taken for a slip."""
@@ -90,9 +92,10 @@ def plan_jobs(home: Home, request: Request) -> tuple[NewJob, ...]:
     number = len(request.models) * len(request.seeds) * len(points)
     if number > MOST_JOBS:
         raise ConfigError(f"That would be {number} jobs; at most {MOST_JOBS} are added at once.")
-    dataset = find_store(home, request.data_name)[1].dataset
+    manifest = find_store(home, request.data_name)[1]
+    dataset = manifest.dataset
     configs = [
-        (_config(request, dataset, model, seed, point), point)
+        (_config(request, manifest, model, seed, point), point)
         for model, point, seed in product(request.models, points, request.seeds)
     ]
     _check([config for config, _ in configs], dataset)
@@ -165,7 +168,7 @@ def _grid_points(request: Request) -> tuple[Mapping[str, Any], ...]:
 
 
 def _config(
-    request: Request, dataset: Dataset, model: str, seed: int, point: Mapping[str, Any]
+    request: Request, manifest: Manifest, model: str, seed: int, point: Mapping[str, Any]
 ) -> ExperimentConfig:
     chosen = {"data.name": request.data_name, "model.name": model, "seed": seed}
     for name in (*request.settings, *point):
@@ -175,7 +178,17 @@ def _config(
                 f"`{full_name(name)}` can't be set twice; use `{option[full_name(name)]}`."
             )
     settings = {**request.settings, **point, **chosen}
-    return build_config(dataset=dataset, preset=request.preset, settings=settings)
+    is_chosen = any(full_name(name) == _MODALITIES for name in settings)
+    if not is_chosen and set(manifest.modalities) != set(MODALITIES):
+        settings[_MODALITIES] = tuple(map(str, manifest.modalities))
+    config = build_config(dataset=manifest.dataset, preset=request.preset, settings=settings)
+    missing = [part for part in config.data.modalities if part not in manifest.modalities]
+    if missing:
+        raise ConfigError(
+            f"`{_MODALITIES}` names {', '.join(missing)}, but the feature store "
+            f"`{request.data_name}` has only {', '.join(manifest.modalities)}."
+        )
+    return config
 
 
 def _check(configs: Sequence[ExperimentConfig], dataset: Dataset) -> None:

@@ -30,9 +30,11 @@ def make_entry(name: str, count: int = 4) -> Entry:
         "vision": random.normal(size=(count, STEPS, VISION_WIDTH)).astype(np.float32),
         "audio_lengths": list(lengths),
         "vision_lengths": list(lengths),
-        "regression_labels": np.linspace(-3, 3, count).astype(np.float32),
-        "classification_labels": np.zeros(count, np.int64),
-        "annotations": np.array(["Neutral"] * count),
+        "regression_labels": _labels(count),
+        "classification_labels": np.sign(_labels(count)).astype(np.int64) + 1,
+        "annotations": np.array(
+            [("Negative", "Neutral", "Positive")[int(y) + 1] for y in np.sign(_labels(count))]
+        ),
     }
     for row, length in enumerate(lengths):
         entry["audio"][row, length:] = 0
@@ -41,6 +43,10 @@ def make_entry(name: str, count: int = 4) -> Entry:
         entry["text_bert"][row, 0, : len(ids)] = ids
         entry["text_bert"][row, 1, : len(ids)] = 1
     return entry
+
+
+def _labels(count: int) -> np.ndarray:
+    return np.linspace(-3, 3, count).astype(np.float32)
 
 
 def make_content(count: int = 4) -> dict[str, Entry]:

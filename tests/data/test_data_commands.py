@@ -84,7 +84,10 @@ def test_remarks_of_an_import_are_told(run: Any, tmp_path: Path) -> None:
 
     imported = run("import", str(path), "--name", "small")
 
-    assert "remark: `train.audio` held values that are not finite (1 +inf); now 0." in imported.err
+    assert (
+        "remark: `train.audio` held values that are not finite (1 +inf; in features 0); now 0."
+        in imported.err
+    )
     assert "`train.audio` held values" in run("show", "small").out
 
 
