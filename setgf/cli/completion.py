@@ -49,7 +49,7 @@ def complete_group(ctx: typer.Context, incomplete: str) -> Found:
 
 
 def complete_run(ctx: typer.Context, incomplete: str) -> Found:
-    """Offer the ids of runs, the newest first; those of a name too, when that was begun."""
+    """Offer the ids of runs with their names, the newest first."""
     return _quietly(ctx, lambda: _runs(incomplete))
 
 
@@ -161,12 +161,8 @@ def _runs(incomplete: str) -> Found:
         rows = statements.rows(
             f"SELECT id, name, state FROM runs ORDER BY created_at DESC LIMIT {10 * MOST}", {}
         )
-    named = [(str(run_id), f"{name}, {state}") for run_id, name, state in rows]
-    found = _beginning(named, incomplete)
-    if found or not incomplete:
-        return found
-    begun = incomplete.lower()
-    return [(run_id, words) for run_id, words in named if words.lower().startswith(begun)][:MOST]
+    named = ((str(run_id), f"{name}, {state}") for run_id, name, state in rows)
+    return _beginning(named, incomplete)
 
 
 def _beginning(words: Iterable[tuple[str, str]], incomplete: str) -> Found:

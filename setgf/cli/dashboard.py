@@ -22,7 +22,10 @@ def dashboard(
     ] = None,
     size: Annotated[str, typer.Option(help="Cells of the screenshot.")] = "160x45",
 ) -> None:
-    """Show the dashboard: runs with live curves, queue, comparison, data."""
+    """Show the dashboard: runs with live curves, queue, comparison, data.
+
+    Example: setgf tui --screen queue --read-only
+    """
     from tui.app import main
 
     arguments = ["--screen", screen, "--size", size]

@@ -11,9 +11,9 @@ from setgf.errors import ConfigError
 MOST_IDS = 100_000
 _ID = re.compile(r"[0-9]{1,15}")
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:sec|s|min|m|h|d|w))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(sec|s|min|m|h|d|w)")
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])?(?:i?B)?", re.IGNORECASE)
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:sec|s|min|m|h|d|w))+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(sec|s|min|m|h|d|w)")
+_MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT])?(?:i?B)?", re.IGNORECASE)
 _MIB = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0 * 1024}
 LONGEST_SECONDS = 10 * 365 * 86_400.0
 
@@ -94,7 +94,7 @@ def parse_gpus(text: str) -> float | None:
     if text.strip() == "auto":
         return None
     try:
-        number = float(text) if re.fullmatch(r"\d+(\.\d+)?|\.\d+", text.strip()) else -1.0
+        number = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?|\.[0-9]+", text.strip()) else -1.0
     except ValueError:
         number = -1.0
     if number < 0 or number > 1024 or (number > 1 and number != int(number)):
@@ -143,5 +143,7 @@ def parse_needed(texts: Iterable[str]) -> tuple[tuple[int, ...], tuple[int, ...]
                 f"After a job's id may stand `:ok` (it succeeded) or `:any` (it is over), but "
                 f"`{word}` ends in `:{kind}`."
             )
+        if not ids:
+            raise ConfigError(f"`{word}` must begin with the id of a job, as `3:{kind}`.")
         (end if kind == "any" else success).update(dict.fromkeys(parse_ids([ids])))
     return tuple(success), tuple(end)

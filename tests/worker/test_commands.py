@@ -74,7 +74,7 @@ def test_adding_makes_one_job_a_seed_in_one_group(store: Path, setgf: Terminal) 
     assert [job["seed"] for job in jobs] == [1, 2, 3]
     assert {job["max_epochs"] for job in jobs} == {2}
     assert len({job["group_name"] for job in jobs}) == 1
-    assert jobs[0]["group_name"].startswith("setgf small ")
+    assert jobs[0]["group_name"].startswith("setgf-small-")
 
 
 def test_what_is_queued_already_is_left_out_and_said(store: Path, setgf: Terminal) -> None:
@@ -112,7 +112,7 @@ REFUSED: list[tuple[Sequence[str], int, str]] = [
     ((*ADD, "--model", ","), 2, "`--model` must name at least one model"),
     ((*ADD, "--seeds", "5-1"), 2, "runs backwards"),
     ((*ADD, "--preset", "none"), 2, "No preset `none`"),
-    ((*ADD, "--gpus", "many"), 2, "`--gpus` must be auto or a whole number"),
+    ((*ADD, "--gpus", "many"), 2, "`--gpus` must be auto, 0, a part of one GPU"),
     ((*ADD, "--seeds", "5", "--after", "99"), 4, "no job 99"),
     ((*ADD, "--after", "one"), 2, "Job ids must be numbers"),
     ((*ADD, "--set", "text.encoder=/nowhere"), 3, "No text encoder folder"),

@@ -85,3 +85,54 @@ def test_planning_loads_no_torch(store: Home) -> None:
     )
 
     assert result.stdout.strip() == "[]"
+
+
+def test_a_grid_makes_every_combination_and_names_what_differs(store: Home) -> None:
+    grid = {"lr": ["1e-4", "5e-4"], "text_gate": ["true", "false"]}
+
+    jobs = plan_jobs(store, request(grid=grid, seeds=(1, 2), gpus=0))
+
+    assert len(jobs) == 8
+    assert [job.name for job in jobs[:3]] == [
+        "setgf small lr=1e-4 text_gate=true 1",
+        "setgf small lr=1e-4 text_gate=true 2",
+        "setgf small lr=1e-4 text_gate=false 1",
+    ]
+    assert {(job.settings["optim.lr"], job.settings["ablation.text_gate"]) for job in jobs} == {
+        (1e-4, True), (1e-4, False), (5e-4, True), (5e-4, False),
+    }  # fmt: skip
+    assert len({job.fingerprint for job in jobs}) == 8
+
+
+def test_names_of_a_request_tell_its_jobs_apart(store: Home) -> None:
+    def names(**changes) -> list[str]:
+        return [job.name for job in plan_jobs(store, request(gpus=0, **changes))]
+
+    assert names(name="mine") == ["mine"]
+    assert names(name="mine", seeds=(1, 2)) == ["mine 1", "mine 2"]
+    assert names(name="mine", models=("setgf", "self_mm")) == ["mine setgf", "mine self_mm"]
+    assert names(grid={"modalities": [["text"], ["text", "audio"]]}) == [
+        "setgf small modalities=text 1111", "setgf small modalities=text+audio 1111",
+    ]  # fmt: skip
+
+
+def test_a_grid_that_makes_no_sense_is_refused(store: Home) -> None:
+    refuse(store, UnknownSettingError, "Did you mean `max_epochs`", grid={"max_epoch": [1]})
+    refuse(store, ConfigError, "names one value twice", grid={"lr": ["1e-4", "1e-4"]})
+    refuse(store, ConfigError, "must name at least one value", grid={"lr": []})
+    refuse(store, ConfigError, "in the grid already", grid={"lr": [1]}, settings={"optim.lr": 1})
+    refuse(store, ConfigError, "use `--seeds`", grid={"seed": [1, 2]})
+    refuse(store, ConfigError, "must be above 0", grid={"lr": ["1e-4", "-1"]})
+    refuse(store, ConfigError, "would be 20000 jobs", seeds=tuple(range(20_000)))
+
+
+def test_what_a_job_needs_is_carried(store: Home) -> None:
+    (job,) = plan_jobs(
+        store,
+        request(
+            gpus=0.5, memory_mib=6144, time_limit=60.0, not_before=9.0, after_any=(3,), owner="ada"
+        ),
+    )
+
+    assert (job.gpus, job.memory_mib, job.time_limit, job.not_before) == (0.5, 6144, 60.0, 9.0)
+    assert (job.after_any, job.owner) == ((3,), "ada")
