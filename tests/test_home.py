@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from setgf import home as homes
-from setgf.errors import ConfigError, RunFolderError
+from setgf.errors import CheckpointError, ConfigError, RunFolderError
 from setgf.home import Home, check_owner, find_home, set_umask, users_umask
+from setgf.runs.atomic import write_json
 from setgf.runs.folder import RunFolder, RunIdentity
+from setgf.runs.garbage import Policy, find_checkpoints
+from setgf.training.checkpoint import CheckpointFolder
 from setgf.worker.permissions import make_private, share
 
 CREATE = """
@@ -201,3 +204,21 @@ def _own_group() -> str:
     import grp
 
     return grp.getgrgid(os.getegid()).gr_name
+
+
+@pytest.mark.parametrize("field", ["file", "best"])
+def test_a_list_of_checkpoints_can_name_no_file_elsewhere(tmp_path: Path, field: str) -> None:
+    attempt = RunFolder(tmp_path / "abcd1234").begin_attempt(1)
+    victim = tmp_path / "victim.pt"
+    victim.write_bytes(b"mine")
+    entry = {"role": "last", "file": "last-1.pt", "epoch": 1, "step": 1, "size": 4,
+             "sha256": "0", "best": None} | {field: "../../../victim.pt"}  # fmt: skip
+    owner = {"fingerprint": "f", "data_fingerprint": "d"}
+    write_json(attempt.manifest, {**owner, "checkpoints": [entry, entry]})
+
+    with pytest.raises(CheckpointError, match=r"names `\.\./\.\./\.\./victim\.pt`"):
+        CheckpointFolder(attempt.checkpoints, **owner).entries()
+    with pytest.raises(RunFolderError, match=r"names `\.\./\.\./\.\./victim\.pt`.*nothing is"):
+        find_checkpoints(attempt.run, Policy(keep_best=False, keep_last=0))
+
+    assert victim.read_bytes() == b"mine"
