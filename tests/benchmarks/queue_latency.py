@@ -1,6 +1,5 @@
 """The queue's speed: a row's way to its process, jobs a second, what an idle worker costs."""
 
-import json
 import logging
 import os
 import statistics
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,47 +18,17 @@ from db.jobs import add_jobs, list_jobs
 from db.records import Job, JobState
 from db.workers import list_workers
 from setgf.home import Home, find_home
-from setgf.runs.atomic import write_atomically
 from setgf.runs.folder import AttemptFolder
 from setgf.worker.daemon import Worker, WorkerOptions
-from setgf.worker.engines.local import LocalEngine, Order
-from setgf.worker.supervision import boot_id, start_ticks
+from setgf.worker.engines.local import LocalEngine
 from tests.worker.builders import a_new_job
+from tests.worker.engines import ExitsAtOnce
 
 LATENCY_JOBS = 30
 THROUGHPUT_JOBS = 300
 IDLE_SECONDS = 20.0
 PAUSE_SECONDS = 0.25
 """Between two jobs: the worker is idle when a row is written."""
-
-
-class ExitsAtOnce:
-    """An engine whose attempts have succeeded as soon as they are started, without a process."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.ticks = start_ticks(self.pid)
-        self.boot = boot_id()
-
-    def start(self, order: Order) -> int:
-        """Leave what a shim and a child leave."""
-        now = time.time()
-        write_atomically(order.attempt.proc, self._process(now), durable=False)
-        finished = {"kind": "finished", "at": now, "epochs": 1, "steps": 1, "best_epoch": 1}
-        finished |= {"best_valid": 1.0, "metrics": {"test.mae": 1.0}}
-        order.attempt.events.write_text(json.dumps(finished) + "\n")
-        ended = {"code": 0, "asked_to_stop": False, "ended_at": now}
-        write_atomically(order.attempt.exit, json.dumps(ended), durable=False)
-        return self.pid
-
-    def reap(self) -> Mapping[int, int]:
-        """Return nothing: no process was started."""
-        return {}
-
-    def _process(self, now: float) -> str:
-        known = {"host": "here", "boot_id": self.boot, "started_at": now}
-        pids = {"shim_pid": self.pid, "shim_start": self.ticks}
-        return json.dumps(known | pids | {"child_pid": self.pid, "child_start": self.ticks})
 
 
 def main() -> None:
