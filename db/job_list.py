@@ -225,6 +225,26 @@ def living_devices(statements: Statements, *, now: float) -> Mapping[str, list[s
     return found
 
 
+class LivingWorker(NamedTuple):
+    """A worker whose heart has beaten lately, and the process that it is."""
+
+    id: str
+    host: str
+    pid: int
+    pid_start: int
+    boot_id: str
+
+
+def living_workers(statements: Statements, *, now: float) -> list[LivingWorker]:
+    """Return the workers whose heart has beaten lately."""
+    rows = statements.rows(
+        "SELECT id, host, pid, pid_start, boot_id FROM workers "
+        "WHERE state = 'alive' AND heartbeat_at >= :since ORDER BY id",
+        {"since": now - STALE_SECONDS},
+    )
+    return [LivingWorker._make(row) for row in rows]
+
+
 def past_runs(statements: Statements) -> list[PastRun]:
     """Return how long the newest runs took that ended well, the newest first."""
     rows = statements.rows(

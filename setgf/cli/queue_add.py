@@ -26,6 +26,7 @@ from setgf.cli.queue_select import AsJson
 from setgf.errors import ConfigError
 
 if TYPE_CHECKING:
+    from db.job_list import LivingWorker
     from db.records import NewJob
     from setgf.cli.queue_batch import Batch
     from setgf.worker.submit import Request
@@ -347,11 +348,13 @@ def _tell_added(jobs: Sequence[NewJob], ids: Sequence[int], batch: Batch, *, as_
 
 def _see_to_worker(*, start: bool) -> None:
     """Say that no worker runs, or start one."""
-    from db.job_list import living_devices
+    from db.job_list import living_workers
 
     with reading() as statements:
-        is_any = bool(living_devices(statements, now=time.time()))
-    if is_any:
+        workers = living_workers(statements, now=time.time())
+    if start:
+        workers = [worker for worker in workers if _is_there(worker)]
+    if workers:
         return
     if not start:
         note("No worker is running; start one with `setgf worker start`.")
@@ -367,3 +370,14 @@ def _see_to_worker(*, start: bool) -> None:
         note(line)
     if started.returncode:
         raise typer.Exit(started.returncode)
+
+
+def _is_there(worker: LivingWorker) -> bool:
+    """Return False for a worker of this machine whose process is gone, though it was just there."""
+    import socket
+
+    from setgf.worker.supervision import is_process
+
+    return worker.host != socket.gethostname() or is_process(
+        worker.pid, worker.pid_start, worker.boot_id
+    )

@@ -80,6 +80,16 @@ def test_a_lost_database_does_not_stop_training(made):
     assert "`setgf db rebuild` stores the run later" in errors
 
 
+def state_of(home, run_id):
+    """The state of a run in the database, and whether it is open, with no end yet."""
+    from db.query import Query
+
+    database = open_database(home.database_url)
+    run = Query(database).run(run_id)
+    database.close()
+    return run.state, run.finished_at is None
+
+
 def test_a_stopped_run_goes_on_with_resume(made, capsys, monkeypatch):
     from setgf.runs import recorder
 
@@ -91,8 +101,10 @@ def test_a_stopped_run_goes_on_with_resume(made, capsys, monkeypatch):
 
     assert code == 130
     assert f"Go on with `setgf train --resume {run.id}`." in errors
+    assert state_of(made, run.id) == ("paused", True)
 
     assert invoke("train", "--resume", run.id)[0] == 0
+    assert state_of(made, run.id) == ("succeeded", False)
     assert [attempt.number for attempt in run.attempts()] == [1, 2]
 
     code, errors = refusal(capsys, "train", "--resume", run.id)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from db.job_list import PastRun
@@ -7,12 +9,13 @@ from setgf.worker.estimates import UNKNOWN, Busy, Durations, Estimate, Waiting, 
 
 
 def waiting(job_id: int, seconds: float | None = 10.0, **changes) -> Waiting:
-    values = {"kind": "cpu", "amount": 1.0, "seconds": seconds} | changes
-    return Waiting(id=job_id, **values)
+    values: dict[str, Any] = {"kind": "cpu", "amount": 1.0, "seconds": seconds}
+    return Waiting(id=job_id, **(values | changes))
 
 
 def busy(job_id: int, ends_at: float | None, **changes) -> Busy:
-    return Busy(**({"id": job_id, "kind": "cpu", "amount": 1.0, "ends_at": ends_at} | changes))
+    values: dict[str, Any] = {"id": job_id, "kind": "cpu", "amount": 1.0, "ends_at": ends_at}
+    return Busy(**(values | changes))
 
 
 def times(*jobs: Waiting, running=(), cpus: float = 1, gpus: float = 0, **limits: int):
@@ -52,7 +55,7 @@ def test_a_group_runs_no_more_at_once_than_it_may() -> None:
 
 
 def test_kinds_of_devices_do_not_wait_for_each_other() -> None:
-    gpu = {"kind": "gpu"}
+    gpu: dict[str, Any] = {"kind": "gpu"}
 
     found = times(waiting(1, **gpu), waiting(2, **gpu), waiting(3), cpus=1, gpus=1)
 
@@ -60,8 +63,8 @@ def test_kinds_of_devices_do_not_wait_for_each_other() -> None:
 
 
 def test_parts_of_a_gpu_are_shared_and_a_large_job_is_not_starved() -> None:
-    half = {"kind": "gpu", "amount": 0.5}
-    whole = {"kind": "gpu", "amount": 1.0}
+    half: dict[str, Any] = {"kind": "gpu", "amount": 0.5}
+    whole: dict[str, Any] = {"kind": "gpu", "amount": 1.0}
 
     found = times(waiting(1, **half), waiting(2, **whole), waiting(3, **half), gpus=1)
 
@@ -86,7 +89,7 @@ def test_ten_thousand_jobs_are_estimated_to_the_last() -> None:
 
 
 def past(seconds: float, **changes) -> PastRun:
-    values = {
+    values: dict[str, Any] = {
         "variant": "v", "model": "setgf", "data_name": "mosi", "is_gpu": False, "epochs": 5,
         "max_epochs": 10, "seconds": seconds,
     }  # fmt: skip
@@ -94,7 +97,7 @@ def past(seconds: float, **changes) -> PastRun:
 
 
 def ask(durations: Durations, **changes):
-    values = {
+    values: dict[str, Any] = {
         "variant": "v", "model": "setgf", "data_name": "mosi", "is_gpu": False, "max_epochs": 10,
     }  # fmt: skip
     found = durations.of(**(values | changes))
