@@ -7,6 +7,7 @@ then its shim's lock says whether it lives. Of another machine only the lease is
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -72,8 +73,9 @@ class Adopter:
         me = self.identity
         if attempt.host != me.host and attempt.boot_id != me.boot_id:
             return False
-        folder = str(self.home.runs)
-        return not attempt.log_path or attempt.log_path.startswith(f"{folder}/")
+        if not attempt.log_path:
+            return True
+        return self.home.runs.resolve() in Path(attempt.log_path).resolve().parents
 
     def _take_over(self, job: Job, attempt: Attempt, now: float) -> None:
         me = self.identity

@@ -127,12 +127,12 @@ def decide_unsaid(held: Held, ending: Ending) -> Verdict:
 
 
 def _running_seconds(held: Held, record: ExitRecord | None) -> float:
-    """Return how long an attempt ran; one that ended while no worker looked ran no longer."""
+    """Return how long an attempt ran: one that was adopted may have ended long ago."""
     process = held.find_process()
     if process is None:
         return 0.0
     seconds = held.watch.running_seconds()
-    if record is None:
+    if record is None or held.shim_pid is not None:
         return seconds
     return max(0.0, min(seconds, record.ended_at - process.started_at))
 
