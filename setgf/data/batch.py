@@ -6,7 +6,8 @@ so that no tensor is empty where a modality is left out), F_m feature width, N s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,28 @@ import torch
 from torch import Tensor
 
 from setgf.config import DataConfig
-from setgf.data.frames import Normaliser, Scaling, fit_scaling, prepare, prepared_lengths
-from setgf.data.ragged import Array, Integers, Ragged, count_up
+from setgf.data.frame_facts import FRAMED, ragged_of
+from setgf.data.frames import Scaling, prepare, prepared_lengths
+from setgf.data.kept import PaddedSequences, SequenceMaker, fits, send
+from setgf.data.normalise import Normaliser, fit_normaliser, selected_columns, width_of
+from setgf.data.ragged import Array, Integers, Ragged
 from setgf.data.store import FeatureStore, SplitData
-from setgf.data.tokens import tokenise
-from setgf.terms import MODALITIES, Modality, Split
+from setgf.data.tokens import TokenFacts, tokenise
+from setgf.home import Home
+from setgf.terms import Modality, Split
+
+__all__ = [
+    "Batch",
+    "BatchLabels",
+    "BatchSource",
+    "DataFacts",
+    "Normaliser",
+    "fit_normaliser",
+    "open_batches",
+    "padding_mask",
+    "read_facts",
+]
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +109,17 @@ class BatchSource:
     facts: DataFacts
     data: SplitData
     """The split itself: labels, transcripts, mapped frames."""
-    tokens: Ragged
-    """int32 word piece ids, cut to `max_tokens`."""
-    config: DataConfig
-    normaliser: Normaliser | None
-
-    @property
-    def lengths(self) -> Integers:
-        """(N,) int64. Steps a sample brings into a batch, all modalities together."""
-        total = np.zeros(self.size, np.int64)
-        for modality in self._modalities():
-            total += self._steps(modality)
-        return total
+    token_facts: TokenFacts
+    """How its transcripts became word pieces."""
+    device: torch.device
+    """Where the batches are."""
+    is_kept: bool
+    """What was made once stays on the device."""
+    lengths: Integers
+    """(N,) int64. Steps a sample brings into a batch, all modalities together."""
+    sequences: Mapping[Modality, PaddedSequences]
+    labels: BatchLabels
+    """Of the whole split, (N,) each, on the device."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -114,19 +131,15 @@ class BatchSource:
         """Number of samples."""
         return self.data.size
 
-    @property
-    def text_lengths(self) -> Integers:
-        """(N,) int64. Word pieces of every sample."""
-        return self.tokens.lengths
-
     def batch(self, index: Array) -> tuple[Batch, BatchLabels]:
-        """Return the samples of the rows `index` (B,), on the CPU, in that order."""
-        rows = np.asarray(index, np.int64)
-        tokens, text_lengths = self._text(rows)
-        audio, audio_lengths = self._frames(Modality.AUDIO, rows)
-        vision, vision_lengths = self._frames(Modality.VISION, rows)
+        """Return the samples of the rows `index` (B,), in that order."""
+        rows = np.array(index, np.int64)
+        tokens, text_lengths = self.sequences[Modality.TEXT].padded(rows)
+        audio, audio_lengths = self.sequences[Modality.AUDIO].padded(rows)
+        vision, vision_lengths = self.sequences[Modality.VISION].padded(rows)
+        place = send(rows, self.device)
         batch = Batch(
-            index=_tensor(rows),
+            index=place,
             tokens=tokens,
             segments=torch.zeros_like(tokens),
             text_lengths=text_lengths,
@@ -135,51 +148,16 @@ class BatchSource:
             vision=vision,
             vision_lengths=vision_lengths,
         )
-        return batch, self._labels(rows)
+        return batch, self._labels(place)
 
-    def _text(self, rows: Integers) -> tuple[Tensor, Tensor]:
-        """Return tokens (B, T_text) int64 and lengths (B,) int64."""
-        if Modality.TEXT not in self._modalities():
-            return _nothing(rows, torch.int64)
-        lengths = self.tokens.lengths[rows]
-        padded = np.zeros((len(rows), max(int(lengths.max(initial=0)), 1)), np.int64)
-        padded[np.repeat(np.arange(len(rows)), lengths), count_up(lengths)] = self.tokens.gather(
-            rows
-        )
-        return _tensor(padded), _tensor(lengths)
-
-    def _frames(self, modality: Modality, rows: Integers) -> tuple[Tensor, Tensor]:
-        """Return frames (B, T_m, F_m) float32 and lengths (B,) int64."""
-        frames = self._ragged(modality)
-        if modality not in self._modalities():
-            return _nothing(rows, torch.float32, frames.width)
-        padded, lengths = prepare(
-            frames, rows, max_frames=self.config.max_frames, scaling=self._scaling(modality)
-        )
-        return _tensor(padded), _tensor(lengths)
-
-    def _labels(self, rows: Integers) -> BatchLabels:
-        unimodal = self.data.unimodal_labels or {}
+    def _labels(self, place: Tensor) -> BatchLabels:
+        own = self.labels
         return BatchLabels(
-            fusion=_tensor(np.asarray(self.data.labels[rows])),
-            **{part: _tensor(np.asarray(unimodal[part][rows])) for part in unimodal},
+            fusion=own.fusion[place],
+            text=None if own.text is None else own.text[place],
+            audio=None if own.audio is None else own.audio[place],
+            vision=None if own.vision is None else own.vision[place],
         )
-
-    def _modalities(self) -> tuple[Modality, ...]:
-        return tuple(part for part in MODALITIES if part in self.config.modalities)
-
-    def _ragged(self, modality: Modality) -> Ragged:
-        return self.data.audio if modality is Modality.AUDIO else self.data.vision
-
-    def _scaling(self, modality: Modality) -> Scaling | None:
-        if self.normaliser is None:
-            return None
-        return self.normaliser.audio if modality is Modality.AUDIO else self.normaliser.vision
-
-    def _steps(self, modality: Modality) -> Integers:
-        if modality is Modality.TEXT:
-            return self.tokens.lengths
-        return prepared_lengths(self._ragged(modality).lengths, self.config.max_frames)
 
 
 def open_batches(
@@ -189,14 +167,20 @@ def open_batches(
     *,
     tokenizer_folder: Path | None,
     normaliser: Normaliser | None = None,
+    device: torch.device = CPU,
 ) -> BatchSource:
-    """Open one split for batches.
+    """Open one split for batches; no frame is read yet.
 
     Args:
+        store: what is opened.
+        split: part of it.
+        config: modalities, features, lengths, memory.
         tokenizer_folder: folder of the encoder's tokenizer; None where it has none (`tokenise`).
         normaliser: fitted on train (`fit_normaliser`); None leaves features as they are.
+        device: where the batches are to be.
 
     Raises:
+        ConfigError: a selected feature is not in the store.
         DataError: the store is damaged.
         EncoderError: the folder has no tokenizer.
     """
@@ -206,43 +190,104 @@ def open_batches(
         tokenizer_folder,
         max_tokens=config.max_tokens,
         vocabulary=store.manifest.vocabulary,
+        cache=token_folder(store),
     )
+    makers = {
+        Modality.TEXT: _make_text(tokens.ids),
+        **{
+            modality: _make_frames(
+                ragged_of(data, modality),
+                config,
+                columns=selected_columns(store.manifest, config, modality),
+                scaling=None if normaliser is None else normaliser.of(modality),
+            )
+            for modality in FRAMED
+        },
+    }
+    makers = {
+        modality: maker if modality in config.modalities else _leave_out(maker)
+        for modality, maker in makers.items()
+    }
+    is_kept = fits(sum(maker.size for maker in makers.values()), config.keep_mib, device)
     return BatchSource(
-        facts=read_facts(store), data=data, tokens=tokens, config=config, normaliser=normaliser
+        facts=read_facts(store, config),
+        data=data,
+        token_facts=tokens.facts,
+        device=device,
+        is_kept=is_kept,
+        lengths=np.sum([maker.lengths for maker in makers.values()], axis=0),
+        sequences={
+            modality: PaddedSequences(maker, device, keep=is_kept)
+            for modality, maker in makers.items()
+        },
+        labels=_all_labels(data, device),
     )
 
 
-def read_facts(store: FeatureStore) -> DataFacts:
-    """Return what a network must know of the store."""
+def read_facts(store: FeatureStore, config: DataConfig) -> DataFacts:
+    """Return what a network must know of the store, and of what it sees of it.
+
+    Raises:
+        ConfigError: a selected feature is not in the store.
+    """
     manifest = store.manifest
+    widths: dict[Modality, int] = {}
+    for modality in FRAMED:
+        columns = selected_columns(manifest, config, modality)
+        widths[modality] = width_of(manifest, modality) if columns is None else len(columns)
     return DataFacts(
         dataset=manifest.dataset,
-        audio_width=manifest.audio_width,
-        vision_width=manifest.vision_width,
+        audio_width=widths[Modality.AUDIO],
+        vision_width=widths[Modality.VISION],
         label_limit=manifest.dataset.label_limit,
         num_train=manifest.sizes[Split.TRAIN],
         language=manifest.language,
     )
 
 
-def fit_normaliser(store: FeatureStore, config: DataConfig) -> Normaliser | None:
-    """Return the scaling of the train split's real frames; None when the config wants none."""
-    if not config.normalise:
-        return None
-    if (known := store.manifest.scaling) is not None:
-        parts = {name: Scaling.from_plain(plain) for name, plain in known.items()}
-        return Normaliser(audio=parts[Modality.AUDIO], vision=parts[Modality.VISION])
-    train = store.split(Split.TRAIN)
-    return Normaliser(
-        audio=fit_scaling(train.audio.values), vision=fit_scaling(train.vision.values)
+def token_folder(store: FeatureStore) -> Path:
+    """Return the folder that keeps what was tokenised, in the home of the store."""
+    return Home(store.path.parent.parent).cache / "tokens"
+
+
+def _make_text(tokens: Ragged) -> SequenceMaker:
+    return SequenceMaker(
+        lengths=tokens.lengths, row_shape=(), dtype=torch.int64, make=tokens.gather
     )
 
 
-def _nothing(rows: Integers, dtype: torch.dtype, *width: int) -> tuple[Tensor, Tensor]:
-    """Return one step of zeros a sample and lengths 0: a modality that is left out."""
-    size = len(rows)
-    return torch.zeros((size, 1, *width), dtype=dtype), torch.zeros(size, dtype=torch.int64)
+def _make_frames(
+    frames: Ragged,
+    config: DataConfig,
+    *,
+    columns: Integers | None,
+    scaling: Scaling | None,
+) -> SequenceMaker:
+    def make(rows: Integers) -> Array:
+        return prepare(frames, rows, max_frames=config.max_frames, scaling=scaling, columns=columns)
+
+    return SequenceMaker(
+        lengths=prepared_lengths(frames.lengths, config.max_frames),
+        row_shape=(frames.width if columns is None else len(columns),),
+        dtype=torch.float32,
+        make=make,
+    )
 
 
-def _tensor(values: Array) -> Tensor:
-    return torch.from_numpy(values)  # pyright: ignore[reportUnknownMemberType]
+def _leave_out(maker: SequenceMaker) -> SequenceMaker:
+    """Return the sequences of a modality the model does not see: all of length 0."""
+    shape = (0, *maker.row_shape)
+    kind = np.int64 if maker.dtype == torch.int64 else np.float32
+    return replace(
+        maker,
+        lengths=np.zeros_like(maker.lengths),
+        make=lambda _rows: np.zeros(shape, kind),
+    )
+
+
+def _all_labels(data: SplitData, device: torch.device) -> BatchLabels:
+    unimodal = data.unimodal_labels or {}
+    return BatchLabels(
+        fusion=send(np.array(data.labels, np.float32), device),
+        **{part: send(np.array(unimodal[part], np.float32), device) for part in unimodal},
+    )

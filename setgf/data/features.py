@@ -5,7 +5,7 @@ Shapes: N samples of a split, T padded steps, D frame width, L padded word piece
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from setgf.errors import DataError
 from setgf.terms import Dataset, Modality, Split
 
 _OTHER_NAMES = {Split.VALID: ("val", "dev", "validation")}
+_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 _VOCABULARY_SIZES = {"en": 30522, "zh": 21128}
 
 
@@ -41,6 +42,8 @@ def read_feature_file(
     readers = _open_splits(path, load_pickle(path, max_memory=max_memory))
     cleaning = Cleaning()
     transcripts = {split: reader.transcripts() for split, reader in readers.items()}
+    for split, texts in transcripts.items():
+        _note_text(cleaning, split, texts)
     labels = {split: reader.labels("regression_labels") for split, reader in readers.items()}
     unimodal = {split: reader.unimodal_labels() for split, reader in readers.items()}
     pieces = {split: reader.text_pieces() for split, reader in readers.items()}
@@ -111,6 +114,19 @@ def _read_frames(
         lengths={split: reader.lengths(modality) for split, reader in readers.items()},
         pieces=pieces,
     )
+
+
+def _note_text(cleaning: Cleaning, split: Split, transcripts: Sequence[str]) -> None:
+    """Count transcripts that are empty, or had bytes that are no UTF-8."""
+    empty = sum(not text.strip() for text in transcripts)
+    broken = sum(_NO_CHARACTER in text for text in transcripts)
+    if empty:
+        cleaning.remarks.append(f"`{split}.raw_text` is empty in {empty} samples.")
+    if broken:
+        cleaning.remarks.append(
+            f"`{split}.raw_text` is not UTF-8 in {broken} samples; "
+            "such bytes became replacement characters."
+        )
 
 
 def _check_pieces(

@@ -1,6 +1,6 @@
-"""Frames on their way to a network: normalised, averaged over windows, padded.
+"""Frames on their way to a network: features selected, normalised, averaged over windows.
 
-Shapes: B batch, T longest prepared sequence of the batch, D frame width, F_total frames.
+Shapes: B batch, D frame width, F_total frames of a split, F prepared frames of a batch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,21 @@ class Scaling:
 
     def apply(self, frames: Floats) -> Floats:
         """Return z-scores clipped to +-CLIP: (F, D) -> (F, D) float32."""
-        return np.clip((frames - self.mean) / self.spread, -CLIP, CLIP)
+        scaled = np.array(frames, np.float32)
+        self.apply_in_place(scaled)
+        return scaled
+
+    def apply_in_place(self, frames: Floats) -> None:
+        """Turn frames (F, D) into their z-scores, clipped to +-CLIP."""
+        np.subtract(frames, self.mean, out=frames)
+        np.divide(frames, self.spread, out=frames)
+        np.clip(frames, -CLIP, CLIP, out=frames)
+
+    def select(self, columns: Integers | None) -> Scaling:
+        """Return the scaling of some features, by number; None keeps all."""
+        if columns is None:
+            return self
+        return Scaling(mean=self.mean[columns], spread=self.spread[columns])
 
     def to_plain(self) -> dict[str, list[float]]:
         """Return plain JSON that `from_plain` turns back into the same bits."""
@@ -42,31 +56,6 @@ class Scaling:
         """Return the scaling whose `to_plain` gave `plain`."""
         return Scaling(
             mean=np.array(plain["mean"], np.float32), spread=np.array(plain["spread"], np.float32)
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Normaliser:
-    """Scaling of audio and vision, fitted on the train split's real frames."""
-
-    audio: Scaling
-    vision: Scaling
-
-    def to_arrays(self) -> dict[str, Floats]:
-        """Return plain arrays by name, for a checkpoint."""
-        return {
-            "audio_mean": self.audio.mean,
-            "audio_spread": self.audio.spread,
-            "vision_mean": self.vision.mean,
-            "vision_spread": self.vision.spread,
-        }
-
-    @staticmethod
-    def from_arrays(arrays: dict[str, Floats]) -> Normaliser:
-        """Return the normaliser whose `to_arrays` gave `arrays`."""
-        return Normaliser(
-            audio=Scaling(mean=arrays["audio_mean"], spread=arrays["audio_spread"]),
-            vision=Scaling(mean=arrays["vision_mean"], spread=arrays["vision_spread"]),
         )
 
 
@@ -97,33 +86,40 @@ def prepared_lengths(lengths: Integers, max_frames: int) -> Integers:
 
 
 def prepare(
-    frames: Ragged, index: Integers, *, max_frames: int, scaling: Scaling | None
-) -> tuple[Floats, Integers]:
-    """Gather, normalise, average over windows, pad.
+    frames: Ragged,
+    index: Integers,
+    *,
+    max_frames: int,
+    scaling: Scaling | None = None,
+    columns: Integers | None = None,
+) -> Floats:
+    """Gather, select, normalise, average over windows.
 
     A sequence longer than `max_frames` is cut into that many consecutive windows whose sizes differ
     by one at most, each replaced by the mean of its frames: no frame is dropped, none is padding.
+    A sample's numbers do not depend on the others.
 
     Args:
+        frames: of a split.
         index: (B,) int64 rows of the split.
         max_frames: steps a sequence has at most; 0 keeps all frames.
-        scaling: None leaves the features as they are.
+        scaling: of the selected features; None leaves them as they are.
+        columns: (D,) int64 numbers of the features that are kept; None keeps all.
 
     Returns:
-        (B, T, D) float32 with zeros after the end, T at least 1, and lengths (B,) int64.
+        (F, D) float32, the sequences back to back, as long as `prepared_lengths` says.
     """
     real = frames.lengths[index]
     values: Floats = frames.gather(index).astype(np.float32, copy=False)
+    if columns is not None:
+        values = np.take(values, columns, axis=1)
     if scaling is not None:
-        values = scaling.apply(values)
+        scaling.apply_in_place(values)
     lengths = prepared_lengths(real, max_frames)
-    sample = np.repeat(np.arange(len(index)), lengths)
-    position = count_up(lengths)
-    if (lengths < real).any():
-        starts = (np.cumsum(real) - real)[sample] + position * real[sample] // lengths[sample]
-        sizes = np.diff(starts, append=len(values))
-        sums: Floats = np.add.reduceat(values, starts, axis=0)
-        values = sums / sizes[:, None].astype(np.float32)
-    padded = np.zeros((len(index), max(int(lengths.max(initial=0)), 1), frames.width), np.float32)
-    padded[sample, position] = values
-    return padded, lengths
+    if not (lengths < real).any():
+        return values
+    sample, position = np.repeat(np.arange(len(index)), lengths), count_up(lengths)
+    starts = (np.cumsum(real) - real)[sample] + position * real[sample] // lengths[sample]
+    sizes = np.diff(starts, append=len(values))
+    sums: Floats = np.add.reduceat(values, starts, axis=0)
+    return np.divide(sums, sizes[:, None].astype(np.float32), out=sums)

@@ -85,8 +85,10 @@ class Ragged:
 
     def gather(self, index: Integers) -> Array:
         """Return the rows of the sequences `index` (B,), back to back, as a new array."""
-        lengths = self.lengths[index]
-        return self.values[np.repeat(self.offsets[index], lengths) + count_up(lengths)]
+        values = np.asarray(self.values)  # slices of a memory map's own class are slow
+        starts, ends = self.offsets[index].tolist(), self.offsets[1:][index].tolist()
+        parts = [values[start:end] for start, end in zip(starts, ends, strict=True)]
+        return np.concatenate(parts) if parts else values[:0].copy()
 
     def chunks(self, index: Integers | None = None) -> Iterator[Array]:
         """Yield the rows of the sequences `index` (all by default), back to back, in pieces."""

@@ -28,10 +28,10 @@ from setgf.data.tokens import (
     CHINESE_VOCABULARY,
     ENGLISH_VOCABULARY,
     encode,
-    has_vocabulary,
     installed_tokenizer,
     load_tokenizer,
 )
+from setgf.data.vocabulary import read_vocabulary
 from setgf.errors import DataError
 from setgf.home import Home
 from setgf.terms import Dataset, Modality, Split
@@ -225,5 +225,5 @@ def _word_pieces(transcripts: tuple[str, ...]) -> Ragged | None:
     folder = installed_tokenizer()
     if folder is None:
         return None
-    tokenizer = load_tokenizer(folder)
-    return encode(tokenizer, transcripts) if has_vocabulary(tokenizer, ENGLISH_VOCABULARY) else None
+    is_english = read_vocabulary(folder).is_of(ENGLISH_VOCABULARY)
+    return encode(load_tokenizer(folder), transcripts) if is_english else None

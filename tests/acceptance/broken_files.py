@@ -45,7 +45,15 @@ def hostile_pickles(marker: Path) -> Mapping[str, tuple[str, bytes]]:
     nested = make_content()
     nested["train"]["audio"] = [[0.5], [Runs(SYSTEM, touch)]]  # type: ignore[assignment]
     system = f"{os.name}.system"
+    every = {
+        f"os.system in protocol {protocol}": (
+            system,
+            pickle.dumps({"train": Runs(SYSTEM, touch)}, protocol),
+        )
+        for protocol in range(6)
+    }
     return {
+        **every,
         "os.system": (system, pickle.dumps(Runs(SYSTEM, touch), 4)),
         "os.system of Python 2": ("os.system", b"cos\nsystem\n(" + text(touch) + b"tR."),
         "eval": ("builtins.eval", pickle.dumps(Runs(eval, python), 4)),
@@ -115,6 +123,36 @@ def _put(split: str, key: str, value: Any) -> Callable[[Content], None]:
     return change
 
 
+def _array_of(*values: Any) -> np.ndarray:
+    made = np.empty(len(values), object)
+    made[:] = values
+    return made
+
+
+def _widths(*widths: int) -> np.ndarray:
+    return _array_of(*(np.ones((2, width)) for width in widths))
+
+
+def _knot() -> Any:
+    knot: list[Any] = []
+    knot.append(knot)
+    return {"train": knot}
+
+
+def _deep(levels: int) -> Any:
+    value: Any = 1.0
+    for _ in range(levels):
+        value = [value]
+    return {"train": value}
+
+
+def _many_times_over() -> Any:
+    knot: list[Any] = [1.0] * 10
+    for _ in range(12):
+        knot = [knot] * 10
+    return _change(_put("train", "audio", knot))
+
+
 BAD_CONTENT: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "no vision": (lambda: _without("train", "vision"), ("`train`", "lacks `vision`", "`audio`")),
     "no train": (lambda: _without("train"), ("no split `train`", "It has `valid`, `test`")),
@@ -152,6 +190,55 @@ BAD_CONTENT: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         ("`valid.regression_labels`", "2 of 4 samples", "valid1$_$1", "valid3$_$1"),
     ),
     "an empty split": (lambda: _change(_empty_test), ("`test`", "is empty", "needs samples")),
+    "labels that are words": (
+        lambda: _change(_put("train", "regression_labels", ["good"] * 4)),
+        ("`train.regression_labels`", "no number"),
+    ),
+    "two labels a sample": (
+        lambda: _change(_put("train", "regression_labels", np.zeros((4, 2)))),
+        ("`train.regression_labels`", "one number each"),
+    ),
+    "no labels": (
+        lambda: _without("valid", "regression_labels"),
+        ("`valid`", "lacks `regression_labels`"),
+    ),
+    "no ids": (lambda: _without("test", "id"), ("`test`", "lacks `id`")),
+    "no transcripts": (lambda: _without("test", "raw_text"), ("`test`", "lacks `raw_text`")),
+    "a split in the place of another's part": (
+        lambda: _change(lambda c: c.update(train={"train": c["train"]})),
+        ("`train`", "lacks `id`"),
+    ),
+    "word pieces without mask": (
+        lambda: _change(_put("train", "text_bert", np.zeros((4, 2, 8)))),
+        ("`train.text_bert`", "(N, 3, L)"),
+    ),
+    "word pieces below zero": (
+        lambda: _change(_put("train", "text_bert", -np.ones((4, 3, 8)))),
+        ("`train.text_bert`", "no whole numbers", "word piece ids"),
+    ),
+    "frames of no width": (
+        lambda: _change(_put("train", "vision", np.zeros((4, 6, 0), np.float32))),
+        ("`train.vision`", "has shape (4, 6, 0)"),
+    ),
+    "samples of different widths": (
+        lambda: _change(_put("train", "vision", _widths(3, 3, 4, 3))),
+        ("`train.vision`", "shapes (2, 3), (2, 4)"),
+    ),
+    "dictionaries for frames": (
+        lambda: _change(_put("train", "audio", _array_of({}, {}, {}, {}))),
+        ("`train.audio`", "no number"),
+    ),
+    "lengths of other samples": (
+        lambda: _change(_put("train", "audio_lengths", [1, 2, 3])),
+        ("`train.audio_lengths`", "3 samples", "has 4"),
+    ),
+    "complex numbers": (
+        lambda: _change(_put("train", "audio", np.zeros((4, 6, 4), np.complex64))),
+        ("array type `c8`",),
+    ),
+    "a list in itself": (_knot, ("is nested more than 50 deep",)),
+    "lists in one another, many times over": (_many_times_over, ("many times over",)),
+    "nested very deeply": (lambda: _deep(200), ("is nested more than 50 deep",)),
     "labels out of range": (
         lambda: _change(_put("train", "regression_labels", np.array([0.0, 1, -7.5, 2]))),
         ("7.5", "3"),
