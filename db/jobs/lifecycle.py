@@ -90,12 +90,13 @@ def finish_attempt(
         FencedError: another attempt has the job, or this one is over already.
     """
     job = get_job(connection, job_id, lock=True)
-    if job.attempt != attempt or not job.state.is_live:
-        raise FencedError(
-            f"Attempt {attempt} of job {job_id} is over: the job is {job.state} at attempt "
-            f"{job.attempt}. Stop the child and write nothing more."
-        )
-    actor = job.worker_id or "worker"
+    _check_is_live(job, attempt)
+    told: dict[str, Any] = {
+        "attempt": attempt,
+        "why": error or "",
+        "actor": job.worker_id or "worker",
+        "now": now,
+    }
     attempt_row = get_attempt(connection, job.run_id, attempt)
     frozen = max(frozen_seconds, _frozen_seconds(job, attempt_row, now))
     close_attempt(
@@ -117,10 +118,7 @@ def finish_attempt(
         connection,
         job,
         JobState(outcome),
-        attempt=attempt,
-        why=error or "",
-        actor=actor,
-        now=now,
+        **told,
         error=error,
         running_seconds=job.running_seconds + ran,
         **more,
@@ -133,10 +131,7 @@ def finish_attempt(
         connection,
         ended,
         then,
-        attempt=attempt,
-        why=error or "",
-        actor=actor,
-        now=now,
+        **told,
         not_before=not_before,
         max_attempts=allowance,
     )
@@ -151,11 +146,7 @@ def set_frozen(connection: Connection, job_id: int, attempt: int, frozen: bool, 
         FencedError: another attempt has the job, or this one is over.
     """
     job = get_job(connection, job_id, lock=True)
-    if job.attempt != attempt or not job.state.is_live:
-        raise FencedError(
-            f"Attempt {attempt} of job {job_id} is over: the job is {job.state} at attempt "
-            f"{job.attempt}. Stop the child and write nothing more."
-        )
+    _check_is_live(job, attempt)
     if frozen == (job.frozen_at is not None):
         return job
     if not frozen:
@@ -177,6 +168,14 @@ def set_frozen(connection: Connection, job_id: int, attempt: int, frozen: bool, 
         to_state=job.state.value,
     )
     return get_job(connection, job_id)
+
+
+def _check_is_live(job: Job, attempt: int) -> None:
+    if job.attempt != attempt or not job.state.is_live:
+        raise FencedError(
+            f"Attempt {attempt} of job {job.id} is over: the job is {job.state} at attempt "
+            f"{job.attempt}. Stop the child and write nothing more."
+        )
 
 
 def _frozen_seconds(job: Job, attempt: Attempt, now: float) -> float:
