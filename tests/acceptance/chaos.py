@@ -33,7 +33,7 @@ from tests.acceptance.chaos_world import BOOT_ID, World, mount, new_boot_id, sta
 INSIDE_VARIABLE = "SETGF_TEST_MOUNTS"
 REAL_SETTINGS = (
     *("text.encoder=tiny", "model.width=16", "model.heads=2", "model.blocks=1"),
-    *("data.max_frames=8", "optim.batch_size=4", "max_epochs=3", "patience=0"),
+    *("data.max_frames=8", "optim.batch_size=4", "max_epochs=2", "patience=0"),
     *("checkpoint_seconds=0.2", "threads=1"),
 )
 EXPERIMENTS = (("setgf", 1), ("setgf", 2), ("text_only", 1), ("self_mm", 1))
@@ -55,6 +55,8 @@ class Storm:
     expected: dict[int, Expected] = field(default_factory=dict[int, Expected])
     counts: Counter[str] = field(default_factory=Counter[str])
     hits: list[Hit] = field(default_factory=list[Hit])
+    references: list[int] = field(default_factory=list[int])
+    """Ids of the undisturbed jobs."""
     undos: list[Undo] = field(default_factory=list[Undo])
 
     def prepare(self) -> None:
@@ -63,6 +65,7 @@ class Storm:
         world.setgf("data", "synth", "--name", "small", "--samples", 60)
         count = 1 if options.child == "stub" else len(EXPERIMENTS)
         references = [self._add(number, JobState.SUCCEEDED) for number in range(count)]
+        self.references = references
         drain = ("--drain",) if options.child == "stub" else ("--drain", "--slots", "2")
         world.command = world.crew[1].command
         assert world.start_worker(*drain).wait(600) == 0, world.errors()
@@ -104,6 +107,9 @@ class Storm:
             self.turn()
             if not self._is_enough_left():
                 self._add(0, JobState.SUCCEEDED, reference=1)
+            if self._is_ahead():
+                self._wait(0.3)
+                continue
             dealt = next((card for card in cards[:8] if self._deal(card)), None)
             if dealt is not None:
                 cards.remove(dealt)
@@ -155,6 +161,18 @@ class Storm:
     def _unfinished(self) -> list[Job]:
         return [job for job in self.world.jobs() if not job.state.is_finished]
 
+    def _is_ahead(self) -> bool:
+        """True while more faults were dealt than the jobs' progress allows: all are to be hit."""
+        jobs = self.world.jobs()
+        steps = max(self.world.steps(job_id) for job_id in self.references)
+        done = sum(
+            1.0 if job.state.is_finished else self.world.steps(job.id) / steps
+            for job in jobs
+            if job.attempt and job.id not in self.references
+        )
+        total = len(jobs) - len(self.references)
+        return sum(self.counts.values()) > self.options.faults * done / total + 2
+
     def _is_enough_left(self) -> bool:
         """True while two jobs can be hit; finished ones give their disk space back."""
         if self.world.locker is not None or self.world.is_full:
@@ -190,7 +208,7 @@ def _run(folder: Path, options: argparse.Namespace, *, has_mounts: bool) -> int:
     home = folder / "home"
     home.mkdir()
     if has_mounts:
-        assert mount("-t", "tmpfs", "-o", "size=3g", "setgf-chaos", home)
+        assert mount("-t", "tmpfs", "-o", "size=3g,mode=700", "setgf-chaos", home)
         (folder / "boot_id").write_text(new_boot_id())
         assert mount("--bind", folder / "boot_id", BOOT_ID)
     else:
@@ -213,7 +231,12 @@ def _run(folder: Path, options: argparse.Namespace, *, has_mounts: bool) -> int:
         _report(storm, found, time.monotonic() - started)
         if found and options.keep is not None:
             shutil.copytree(home, options.keep, ignore=shutil.ignore_patterns("*.pt"))
-            shutil.copy(folder / "storm.log", options.keep)
+            shutil.copytree(
+                folder,
+                options.keep,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns("home", "boot_id", "clock"),
+            )
     database.close()
     return 1 if found else 0
 
