@@ -29,6 +29,8 @@ DEEPER = 8
 """So many times more are looked at when none of them can start here, though a device is free."""
 DEEPEST = 16_384
 DEEP_SECONDS = 2.0
+DEEP_REST = 20.0
+"""Times its own length between two such looks: at most 5 % of a core."""
 PEAKS_SECONDS = 10.0
 """How long a measured peak is believed to be the newest."""
 
@@ -57,7 +59,7 @@ class Claimer:
         self.waits = False
         """True when a job waits for what no change of the database tells of: memory, a GPU."""
         self._peaks: dict[str, tuple[float, int | None]] = {}
-        self._deep_at = 0.0
+        self._next_deep = 0.0
 
     def claim(self, now: float, *, at_most: int | None = None) -> int:
         """Start what fits on free devices; returns how many jobs were taken."""
@@ -65,23 +67,32 @@ class Claimer:
         taken = self.keeper.taken_devices()
         if not self.presence.has_gpus and all(d.name in taken for d in self.presence.devices):
             return 0
-        window = WINDOW
-        while True:
-            placements, num_seen = self._look(now, window)
-            is_all = num_seen < window or window >= DEEPEST
-            if placements or is_all or boot_time() - self._deep_at < DEEP_SECONDS:
-                break
-            window *= DEEPER
-        if window > WINDOW:
-            self._deep_at = boot_time()
+        placements, num_seen = self._look(now, WINDOW)
+        if not placements and num_seen == WINDOW and boot_time() >= self._next_deep:
+            placements = self._look_deeper(now)
         return self._take(placements[:at_most], now)
 
     def finds_work(self) -> bool:
         """True while a job waits that this worker could run, now or when its time has come."""
+        return any(self._finds_work(window) for window in (WINDOW, DEEPEST))
+
+    def _finds_work(self, window: int) -> bool:
         with self.database.read() as connection:
-            waiting = jobs.candidates(connection, now=sys.float_info.max, limit=DEEPEST)
+            waiting = jobs.candidates(connection, now=sys.float_info.max, limit=window)
             needs = [self._need(connection, job) for job in waiting]
         return any(fits_ever(need, self.presence.devices) for need in needs)
+
+    def _look_deeper(self, now: float) -> tuple[Placement, ...]:
+        """Look at ever more jobs until one fits; again only after a time many times as long."""
+        began, window = boot_time(), WINDOW
+        while True:
+            window *= DEEPER
+            placements, num_seen = self._look(now, window)
+            if placements or num_seen < window or window >= DEEPEST:
+                break
+        ended = boot_time()
+        self._next_deep = ended + max(DEEP_SECONDS, DEEP_REST * (ended - began))
+        return placements
 
     def _look(self, now: float, window: int) -> tuple[tuple[Placement, ...], int]:
         """Return what can start of the first jobs that may, and how many there are."""
