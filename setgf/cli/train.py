@@ -169,21 +169,20 @@ def _train(home: Home, run: RunFolder) -> FitResult:
 @contextmanager
 def _told_failures(run: RunFolder, recorder: FolderRecorder) -> Generator[None]:
     """Record why a run failed, and say how to go on with a stopped one."""
-    from setgf.errors import SetgfError, StoppedError
-    from setgf.training.failures import failure_class
+    from setgf.errors import SetgfError, StoppedError, TrainingError
+    from setgf.training.failures import describe_failure
+    from setgf.worker.child import record
 
     try:
         yield
     except StoppedError as error:
         raise StoppedError(f"{error} Go on with `setgf train --resume {run.id}`.") from None
     except Exception as error:
+        failure = describe_failure(error)
         with suppress(SetgfError):  # a full disk also refuses this
-            recorder.event(
-                "failed",
-                failure_class=failure_class(error),
-                message=str(error) or type(error).__name__,
-                exit_code=error.exit_code if isinstance(error, SetgfError) else 1,
-            )
+            record(recorder, failure, error.exit_code if isinstance(error, SetgfError) else 1)
+        if failure.figures:
+            raise TrainingError(failure.message) from error
         raise
     finally:
         recorder.close()

@@ -83,13 +83,12 @@ def start(
         return
     from setgf.home import find_home
     from setgf.worker.daemon import Worker, WorkerOptions
-    from setgf.worker.logs import set_up_log
+    from setgf.worker.logs import log_path, set_up_log
     from setgf.worker.notifier import Notifier
 
     home = find_home()
-    set_up_log(
-        home.workers / f"worker-{os.getpid()}.log", to_terminal=DETACHED_VARIABLE not in os.environ
-    )
+    log = log_path(home.workers, os.getpid())
+    set_up_log(log, to_terminal=DETACHED_VARIABLE not in os.environ)
     options = WorkerOptions(
         slots=slots,
         gpus=chosen,
@@ -191,6 +190,7 @@ def _tell_others(database: Database) -> None:
 def _start_detached(arguments: Sequence[str]) -> None:
     """Start a worker in a session of its own and wait until it says that it is there."""
     from setgf.home import find_home
+    from setgf.worker.logs import log_path
 
     folder = find_home().workers
     folder.mkdir(parents=True, exist_ok=True)
@@ -204,7 +204,8 @@ def _start_detached(arguments: Sequence[str]) -> None:
             start_new_session=True,
             env={**os.environ, DETACHED_VARIABLE: "1"},
         )
-    errors = starting.rename(folder / f"worker-{process.pid}.err")
+    log = log_path(folder, process.pid)
+    errors = starting.rename(log.with_suffix(".err"))
     with closing(open_queue()) as database:
         from db.query import Query
 
@@ -212,7 +213,7 @@ def _start_detached(arguments: Sequence[str]) -> None:
     for line in errors.read_text(encoding="utf-8", errors="replace").splitlines():
         note(line)
     say(f"Worker {worker.id} works in the background (pid {process.pid}).")
-    say(f"Its log is {folder / f'worker-{process.pid}.log'}; stop it with `setgf worker stop`.")
+    say(f"Its log is {log}; stop it with `setgf worker stop`.")
     process.returncode = 0  # not ours to wait for any longer
 
 

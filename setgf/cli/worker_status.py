@@ -31,9 +31,7 @@ MIB_A_GIB = 1024
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Stopped and killed ones, too.")
-    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Stopped and killed ones, too.")] = False,
 ) -> None:
     """Show the workers, their devices with use and jobs, and what comes next.
 
@@ -212,17 +210,19 @@ def _find_log(worker: str | None) -> Path:
     """
     from setgf.errors import WorkerError
     from setgf.home import find_home
-    from setgf.worker.logs import worker_logs
+    from setgf.worker.logs import log_path, worker_logs
 
     folder = find_home().workers
     found = worker_logs(folder) if folder.is_dir() else []
+    here = log_path(folder, 0).stem.removesuffix("0")
     if worker is None:
         if not found:
             raise WorkerError(f"No worker has left a log in {folder}. Start one first.")
-        return found[-1]
+        mine = [path for path in found if path.stem.startswith(here)]
+        return (mine or found)[-1]
     pid = worker if worker.isdecimal() else _pid_of(worker)
     for path in found:
-        if path.stem == f"worker-{pid}":
+        if path.stem == f"{here}{pid}":
             return path
     raise WorkerError(f"There is no log of worker `{worker}` in {folder}.")
 

@@ -38,21 +38,23 @@ def memory_use() -> MemoryUse:
     )
 
 
-def explain_out_of_memory(kind: str, use: MemoryUse) -> str:
+def explain_out_of_memory(*, is_gpu: bool, use: MemoryUse, asked: str = "") -> str:
     """Return a sentence with the figures, and what to do.
 
     Args:
-        kind: `out_of_memory` (of the GPU) or `host_out_of_memory`.
+        is_gpu: the GPU's memory was lacking, else the machine's.
         use: measured when it happened.
+        asked: what was asked for in vain, as torch says it: `2.00 GiB`.
     """
+    more = f" when {asked} more were asked for" if asked else ""
     advice = "Lower `optim.batch_size`, or raise `optim.accumulation_steps` with it."
-    if kind == "out_of_memory":
+    if is_gpu:
         return (
-            f"The GPU ran out of memory: the run had reserved {use.peak_gpu_mib or 0} MiB at most, "
-            f"and {use.free_gpu_mib or 0} of {use.total_gpu_mib or 0} MiB were free. {advice}"
+            f"The GPU ran out of memory{more}: the run had reserved {use.peak_gpu_mib or 0} MiB at "
+            f"most, and {use.free_gpu_mib or 0} of {use.total_gpu_mib or 0} MiB were free. {advice}"
         )
     return (
-        f"The machine ran out of memory: the run held {use.peak_memory_mib} MiB at most, and "
+        f"The machine ran out of memory{more}: the run held {use.peak_memory_mib} MiB at most, and "
         f"{use.free_memory_mib} of {use.total_memory_mib} MiB were free. {advice}"
     )
 

@@ -15,7 +15,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from setgf.runs.recorder import FolderRecorder
 from setgf.worker.shim import EXIT_DISK_FULL
 
 if TYPE_CHECKING:
+    from setgf.training.failures import Failure
     from setgf.training.fit import FitResult, Progress
 
 log = logging.getLogger("setgf.child")
@@ -48,12 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The flag is looked at between two steps; a second SIGTERM changes nothing.
     signal.signal(signal.SIGTERM, lambda _number, _frame: recorder.request_stop())
     resume_from = run.path / options.resume / "checkpoints" if options.resume else None
-    return record_failure(
+    code = record_failure(
         recorder,
         lambda: train_attempt(
             attempt, recorder, Home(Path(options.home)), resume_from, _log_epochs()
         ),
     )
+    # Python takes its handlers away while it shuts down: a SIGTERM then would be another end.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return code
 
 
 def train_attempt(
@@ -120,25 +123,34 @@ def _try(recorder: FolderRecorder, work: Callable[[], object]) -> int:
 
 def _tell(error: Exception, recorder: FolderRecorder | None = None) -> int:
     """Say what went wrong, on standard error and in the run folder; return the exit code."""
-    from setgf.training.failures import HOST_OUT_OF_MEMORY, OUT_OF_MEMORY, failure_class
-    from setgf.training.memory import explain_out_of_memory, memory_use
+    from setgf.training.failures import describe_failure
 
     code = error.exit_code if isinstance(error, SetgfError) else 1
-    kind, figures = failure_class(error), {}
-    message = str(error) or type(error).__name__
-    if kind in (OUT_OF_MEMORY, HOST_OUT_OF_MEMORY):
-        use = memory_use()
-        message, figures = explain_out_of_memory(kind, use), asdict(use)
-    elif not isinstance(error, SetgfError):
-        message = f"{type(error).__name__}: {message}"
-    _write_error(f"setgf: error: {message}\n")
+    failure = describe_failure(error)
+    _write_error(f"setgf: error: {failure.message}\n")
     if recorder is not None:
         try:
-            recorder.event("failed", failure_class=kind, message=message, exit_code=code, **figures)
+            record(recorder, failure, code)
         except SetgfError as second:  # a full disk, or a later attempt owns the run
             _write_error(f"setgf: error: {second}\n")
-            return EXIT_DISK_FULL if kind == "disk_full" else code
+            return EXIT_DISK_FULL if failure.kind == "disk_full" else code
     return code
+
+
+def record(recorder: FolderRecorder, failure: Failure, code: int) -> None:
+    """Record why a run failed.
+
+    Raises:
+        RunFolderError: the disk is full.
+        StoppedError: a later attempt owns the run.
+    """
+    recorder.event(
+        "failed",
+        failure_class=failure.kind,
+        message=failure.message,
+        exit_code=code,
+        **failure.figures,
+    )
 
 
 def _tell_memory(recorder: FolderRecorder) -> None:

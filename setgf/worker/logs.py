@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import os
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -192,6 +193,11 @@ def set_up_log(path: Path, *, to_terminal: bool) -> None:
         logger.addHandler(handler)
 
 
+def log_path(folder: Path, pid: int) -> Path:
+    """Return the log of a worker of this host; several hosts may share the folder."""
+    return folder / f"worker-{socket.gethostname()}-{pid}.log"
+
+
 def worker_logs(folder: Path) -> list[Path]:
     """Return the logs of workers, the one written last at the end."""
     found = [path for path in folder.glob("worker-*.log") if not path.is_symlink()]
@@ -200,7 +206,7 @@ def worker_logs(folder: Path) -> list[Path]:
 
 def _forget_old_logs(folder: Path) -> None:
     for path in worker_logs(folder)[:-KEPT_LOGS]:
-        for old in folder.glob(f"{path.name}*"):
+        for old in folder.glob(f"{path.stem}.*"):
             old.unlink(missing_ok=True)
 
 

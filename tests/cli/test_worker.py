@@ -12,6 +12,7 @@ from db.records import Device, NewWorker
 from db.workers import register_worker, stop_worker
 from setgf.home import Home, find_home
 from setgf.worker.gpus import cpu_slots
+from setgf.worker.logs import log_path
 from setgf.worker.supervision import boot_id, start_ticks
 from tests.cli.command import run_setgf
 from tests.worker.builders import a_new_job
@@ -138,7 +139,7 @@ def test_the_newest_log_is_shown_and_others_by_name(home) -> None:
     folder = Path(home) / "workers"
     folder.mkdir()
     for pid, moment in ((11, 100), (22, 200)):
-        path = folder / f"worker-{pid}.log"
+        path = log_path(folder, pid)
         path.write_text("".join(f"{pid} line {n}\n" for n in range(50)))
         os.utime(path, (moment, moment))
 

@@ -166,7 +166,11 @@ def test_a_child_beats_while_it_trains_evaluates_and_makes_labels(made):
     ("error", "failure", "words"),
     [
         (MemoryError(), "host_out_of_memory", "The machine ran out of memory: the run held"),
-        (RuntimeError("CUDA out of memory."), "out_of_memory", "The GPU ran out of memory"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total"),
+            "out_of_memory",
+            "The GPU ran out of memory when 20.00 GiB more were asked for: the run had",
+        ),
     ],
     ids=["machine", "gpu"],
 )

@@ -21,6 +21,7 @@ from setgf.cli.output import run_command
 from setgf.data.synthetic import synthesise
 from setgf.errors import ConfigError
 from setgf.home import Home
+from setgf.worker.logs import log_path
 from tests.worker.processes import wait_until
 
 ADD = ("queue", "add", "--data", "small", "--set", "text.encoder=tiny")
@@ -250,7 +251,7 @@ def test_a_detached_worker_lives_on_and_stops_when_asked(store: Path, setgf: Ter
     try:
         assert worker["state"] == "alive"
         assert [device["name"] for device in worker["devices"]] == ["cpu0"]
-        assert (store / "workers" / f"worker-{worker['pid']}.log").exists()
+        assert log_path(store / "workers", worker["pid"]).exists()
 
         stopped = run_process("worker", "stop")
 
