@@ -155,6 +155,9 @@ def hash_file(path: Path) -> str:
 
 def _publish(temporary: Path, final: Path) -> None:
     """Put `temporary` in the place of `final`; the old folder goes only when the new one stands."""
+    if final.exists() and _exchange(temporary, final):
+        _sync(final.parent)
+        return  # the old one now has the temporary name, and is removed under it
     aside = _aside(final)
     if final.exists():
         shutil.rmtree(aside, ignore_errors=True)
@@ -166,6 +169,18 @@ def _publish(temporary: Path, final: Path) -> None:
         raise
     _sync(final.parent)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step, so that nobody finds neither; False where Linux can't."""
+    import ctypes
+
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
+    return rename(here, os.fsencode(first), here, os.fsencode(second), swap) == 0
 
 
 def _aside(final: Path) -> Path:

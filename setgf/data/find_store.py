@@ -28,10 +28,20 @@ def find_store(home: Home, name: str) -> tuple[Path, Manifest]:
             f"No feature store named `{name}`. Known: {known}. See `setgf data list`; "
             "make one with `setgf data import` or `setgf data synth`."
         )
+    return path, _read_whole(path)
+
+
+def _read_whole(path: Path) -> Manifest:
+    """Return the manifest of a store whose files have their sizes, also while it is replaced."""
     manifest = read_manifest(path)
-    for file in manifest.files:
-        check_size(path, manifest, file)
-    return path, manifest
+    try:
+        for file in manifest.files:
+            check_size(path, manifest, file)
+    except DataError:
+        if read_manifest(path) == manifest:
+            raise
+        return _read_whole(path)
+    return manifest
 
 
 def check_size(path: Path, manifest: Manifest, name: str) -> None:

@@ -29,6 +29,7 @@ from setgf.data.manifest import (
     StoreFacts,
     damaged,
     fingerprint_of,
+    read_manifest,
 )
 from setgf.data.ragged import Array, Floats, Ragged
 from setgf.data.ridge import describe_ridge
@@ -50,8 +51,9 @@ class FeatureStore:
         """Map one split.
 
         Raises:
-            DataError: a file is missing or not what the manifest says.
+            DataError: a file is missing or not what the manifest says, or the store was replaced.
         """
+        self._check_same()
         samples = self._samples(split)
         ragged = {name: self._ragged(split, name) for name in RAGGED}
         audio, vision = ragged["audio"], ragged["vision"]
@@ -90,6 +92,22 @@ class FeatureStore:
             self._check_size(name)
             if hash_file(self.path / name) != facts.sha256:
                 raise damaged(self.path, f"`{name}` does not have the hash in the manifest")
+
+    def _check_same(self) -> None:
+        """Refuse other data under this store's name; a store that is being written has no manifest.
+
+        Raises:
+            DataError: the store was replaced after it was opened.
+        """
+        if not (self.path / MANIFEST_FILE).is_file():
+            return
+        now = read_manifest(self.path).fingerprint
+        if now != self.manifest.fingerprint:
+            raise DataError(
+                f"The feature store `{self.name}` was replaced by other data since it was opened "
+                f"(fingerprint {self.manifest.fingerprint}, now {now}). Start again with one of "
+                "them, and import the other under a name of its own."
+            )
 
     def _samples(self, split: Split) -> dict[str, list[str]]:
         name = f"{split}.samples.json"
