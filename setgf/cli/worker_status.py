@@ -91,7 +91,6 @@ def _show(
     with query.database.read() as connection:
         outlook = look(EngineStatements(connection), now=time.time())
     holding = {job.worker_id for job in outlook.jobs if job.is_live}
-    killed = [worker.id for worker in workers if worker.id in holding - set(living)]
     shown = [worker for worker in workers if show_all or worker.id in {*living, *holding}]
     if shown:
         _show_workers(shown, living, outlook)
@@ -100,9 +99,10 @@ def _show(
     say(_describe_machine())
     for line in _queue_lines(outlook):
         say(line)
-    if killed:
-        say(f"Worker {', '.join(killed)} was killed. Its jobs go on; the next worker adopts them: "
-            "`setgf worker start`.")  # fmt: skip
+    orphans = [job for job in outlook.jobs if job.is_live and job.worker_id not in living]
+    for job in orphans:
+        say(f"{say_busy(job, outlook.ran(job)).capitalize()} without a worker; the next one adopts "
+            "it: `setgf worker start`.")  # fmt: skip
 
 
 def _show_workers(workers: Sequence[Worker], living: Collection[str], outlook: Outlook) -> None:
