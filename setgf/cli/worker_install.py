@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from setgf.cli.output import note, say
+from setgf.cli.worker_words import gpu_indices, read_hung_after
 
 
 def install(
@@ -19,6 +20,9 @@ def install(
     share_gpus: Annotated[
         bool, typer.Option("--share-gpus", help="Also GPUs that others' processes use.")
     ] = False,
+    hung_after: Annotated[
+        str, typer.Option(help="Stop and retry a job without progress for so long; or never.")
+    ] = "30m",
     print_only: Annotated[
         bool, typer.Option("--print", help="Print the systemd unit, and change nothing.")
     ] = False,
@@ -32,11 +36,14 @@ def install(
     from setgf.home import find_home
     from setgf.worker import install as units
 
+    gpu_indices(gpus)
+    read_hung_after(hung_after)
     home = find_home()
     options = [
         *(("--slots", str(slots)) if slots is not None else ()),
         *(("--gpus", gpus) if gpus is not None else ()),
         *(("--share-gpus",) if share_gpus else ()),
+        *(("--hung-after", hung_after) if hung_after != "30m" else ()),
     ]
     if print_only:
         say(units.unit_text(home, options).rstrip())

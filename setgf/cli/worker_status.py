@@ -101,8 +101,8 @@ def _show(
         say(line)
     orphans = [job for job in outlook.jobs if job.is_live and job.worker_id not in living]
     for job in orphans:
-        say(f"{say_busy(job, outlook.ran(job)).capitalize()} without a worker; the next one adopts "
-            "it: `setgf worker start`.")  # fmt: skip
+        words = say_busy(job, outlook.ran(job)).removeprefix("job")
+        say(f"Job{words} without a worker; the next one adopts it: `setgf worker start`.")
 
 
 def _show_workers(workers: Sequence[Worker], living: Collection[str], outlook: Outlook) -> None:

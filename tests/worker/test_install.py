@@ -70,10 +70,10 @@ def test_installing_starts_it_and_uninstalling_removes_it(tmp_path, monkeypatch,
 
     assert not path.exists()
     assert calls.read_text().splitlines() == [
-        "--user is-system-running",
+        "--user show-environment",
         "--user daemon-reload",
         "--user enable --now setgf-worker.service",
-        "--user is-system-running",
+        "--user show-environment",
         "--user disable --now setgf-worker.service",
         "--user daemon-reload",
     ]
