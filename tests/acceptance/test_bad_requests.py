@@ -82,7 +82,7 @@ def test_an_encoder_that_can_not_be_loaded_is_told_when_queueing(
         ("train --data demo --model bert", USAGE, ("No model `bert`", "setgf, self_mm")),
         ("train --data nodata", DATA, ("No feature store named `nodata`", "Known: `demo`")),
         ("train --data demo --set max_epoks=1", USAGE, ("`max_epoks`", "`max_epochs`?")),
-        ("train --resume zzzzzzzz", 1, ("No run folder `zzzzzzzz`", "`setgf runs list`")),
+        ("train --resume zzzzzzzz", DATABASE, ("No run folder `zzzzzzzz`", "`setgf runs list`")),
         ("worker stop", 5, ("No worker is running",)),
         ("worker start --gpus 63", 5, ("no GPU",)),
         ("data show nodata", DATA, ("No feature store named `nodata`", "Known: `demo`")),
