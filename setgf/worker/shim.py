@@ -11,8 +11,9 @@ it knows no database, so a locked or broken one can't end a training run. It
 * empties the pipe the child prints into and writes its log (`attempt_log.py`);
 * writes `proc.json`; at a `stop` file or SIGTERM sends SIGTERM to the child's group, and SIGKILL
   after the grace time;
-* ends what the child left behind (subreaper), then writes `exit.json` atomically, in space that was
-  reserved at the start: a full disk can't swallow it.
+* ends what the child left behind (subreaper, and a control group where one can be made), then
+  writes `exit.json` atomically, in space that was reserved at the start: a full disk can't swallow
+  it.
 
 Few imports and no waiting for the disk before `proc.json`: that is how soon a job starts. What a
 rebuild needs of a run is brought to the disk while the child starts.
@@ -35,8 +36,15 @@ if __name__ == "__main__":
     # a module of the standard library.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     from attempt_log import AttemptLog, drain  # pyright: ignore[reportMissingImports]
+    from control_group import (  # pyright: ignore[reportMissingImports]
+        enter_group,
+        kill_group,
+        make_group,
+        remove_group,
+    )
 else:
     from setgf.worker.attempt_log import AttemptLog, drain
+    from setgf.worker.control_group import enter_group, kill_group, make_group, remove_group
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -71,6 +79,7 @@ class Shim:
         self.command = command
         self.folder = os.path.join(run, f"a{attempt}")
         self.libc = ctypes.CDLL(None, use_errno=True)
+        self.group: str | None = None
         self.term_at: float | None = None
         self.was_killed = False
         self.started_at = time.time()
@@ -88,6 +97,8 @@ class Shim:
         self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         reserved = os.path.join(self.folder, ".exit.json")
         handle = reserve(reserved)
+        name = f"setgf-{os.path.basename(self.run)}-a{self.attempt}-{os.getpid()}"
+        self.group = make_group(name)
         log, (output, written) = AttemptLog(self.folder), os.pipe()
         child = self.start(written)
         os.close(written)
@@ -129,6 +140,8 @@ class Shim:
         for source, target in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
         write_quietly("/proc/self/oom_score_adj", str(CHILD_OOM_SCORE))
+        if self.group is not None:
+            enter_group(self.group)
         os.environ[MARK_VARIABLE] = f"{os.path.realpath(self.run)}/a{self.attempt}"
         os.execvp(self.command[0], self.command)
 
@@ -146,6 +159,7 @@ class Shim:
                 "child_pid": child,
                 "child_start": start_ticks(child),
                 "started_at": self.started_at,
+                "group": self.group or "",
             },
         )
 
@@ -180,6 +194,8 @@ class Shim:
     def sweep(self, child: int) -> int:
         """End everything the child left behind; returns how many processes were killed."""
         signal_group(child, signal.SIGKILL)
+        if self.group is not None:
+            kill_group(self.group)
         killed: set[int] = set()
         deadline = time.monotonic() + SWEEP_SECONDS
         while time.monotonic() < deadline:
@@ -191,6 +207,8 @@ class Shim:
                 os.kill(pid, signal.SIGKILL)
             killed.update(left)
             signal.sigtimedwait(_WAKE_SIGNALS, 0.02)
+        if self.group is not None:
+            remove_group(self.group)
         return len(killed)
 
     def describe_exit(self, status: int, leftovers: int) -> dict[str, object]:

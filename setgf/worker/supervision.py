@@ -19,6 +19,7 @@ from typing import Any
 from setgf.errors import RunFolderError
 from setgf.runs.atomic import read_json
 from setgf.runs.folder import AttemptFolder
+from setgf.worker.control_group import kill_group, remove_group
 from setgf.worker.shim import MARK_VARIABLE
 
 _STAT_STATE, _STAT_START = 0, 19
@@ -49,6 +50,8 @@ class ProcessRecord:
     child_pid: int
     child_start: int
     started_at: float
+    group: str = ""
+    """Folder of its control group; empty without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +163,9 @@ def end_attempt(attempt: AttemptFolder, *, wait_seconds: float = 5.0) -> int:
             (record.child_pid, record.child_start),
         ):
             killed += kill_process(pid, start, record.boot_id)
+        if record.group and record.boot_id == boot_id():
+            kill_group(record.group)
+            remove_group(record.group)
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline:
         marked = list(marked_processes(attempt))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from setgf.worker import attempt_log, shim
+from setgf.worker import attempt_log, control_group, shim
 from setgf.worker.logs import log_tail
 from setgf.worker.supervision import (
     Liveness,
@@ -203,7 +203,7 @@ def test_a_command_that_does_not_exist_is_an_exit_code_of_127(tmp_path: Path) ->
     assert "the child could not start" in attempt.log.read_text()
 
 
-@pytest.mark.parametrize("source", [shim.__file__, attempt_log.__file__])
+@pytest.mark.parametrize("source", [shim.__file__, attempt_log.__file__, control_group.__file__])
 def test_the_shim_needs_the_standard_library_only(source: str) -> None:
     tree = ast.parse(Path(source).read_text())
     imported = {
@@ -218,7 +218,7 @@ def test_the_shim_needs_the_standard_library_only(source: str) -> None:
     }
 
     # Its log's writer is found by its folder; the package's path is for whoever imports the shim.
-    assert imported - {"attempt_log", "setgf"} <= sys.stdlib_module_names
+    assert imported - {"attempt_log", "control_group", "setgf"} <= sys.stdlib_module_names
 
 
 def test_a_process_of_another_start_time_is_never_killed(tmp_path: Path) -> None:
