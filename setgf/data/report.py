@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from setgf import metrics
 from setgf.data.ragged import Array
 from setgf.data.ragged import Sequences as Rows
 from setgf.data.split_data import SplitSource
@@ -16,13 +18,9 @@ from setgf.terms import Dataset, Modality, Split
 
 NUM_BINS = 21
 """Bins of the label histogram, from minus to plus the label limit."""
-_SIMS_CLASSES: Mapping[str, tuple[Sequence[float], Sequence[int]]] = {
-    "acc2": ((0.0,), (-1, 1)),
-    "acc3": ((-0.1, 0.1), (-1, 0, 1)),
-    "acc5": ((-0.7, -0.1, 0.1, 0.7), (-2, -1, 0, 1, 2)),
-}
-"""Inner ends of the half-open bins (low, high], and the classes (`msa.md` 2.2)."""
-_SEPARATOR = "$_$"
+_CLIP = re.compile(r"(?P<video>.+?)(?:\$_\$.*|\[\d+\])", re.DOTALL)
+_UNKNOWN_PIECE = 100
+"""[UNK] of both BERT vocabularies."""
 _MOST_NAMED = 5
 
 
@@ -63,18 +61,23 @@ def build_report(
 
 
 def class_counts(dataset: Dataset, labels: Array) -> dict[str, dict[str, int]]:
-    """Return how many labels are in every class of every accuracy of the protocol (`msa.md` 2)."""
-    if dataset.label_limit < 2:
+    """Return how many labels are in every class of every accuracy of the protocol (`msa.md` 2).
+
+    Classes are whole numbers about zero: -1 and 1 of two, -2 to 2 of five; the rules are those of
+    `setgf.metrics.classify`.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for size in metrics.class_counts(dataset):
+        classes = metrics.classify(dataset, size, labels)
+        numbers = classes - size // 2 if size > 2 else 2 * classes - 1
+        counts[f"acc{size}"] = _count(numbers)
+    if dataset.label_limit > 1:
         return {
-            key: _count(np.array(classes)[np.searchsorted(np.array(edges, np.float32), labels)])
-            for key, (edges, classes) in _SIMS_CLASSES.items()
+            "acc2_has0": counts.pop("acc2"),
+            "acc2_non0": _count(np.sign(labels[labels != 0])),
+            **counts,
         }
-    values = labels.astype(np.float64)
-    return {
-        "acc2_has0": _count(np.where(values >= 0, 1, -1)),
-        "acc2_non0": _count(np.sign(values[values != 0])),
-        **{f"acc{2 * k + 1}": _count(np.rint(np.clip(values, -k, k))) for k in (1, 2, 3)},
-    }
+    return counts
 
 
 def describe_floors(splits: Mapping[Split, SplitSource], dataset: Dataset) -> dict[str, float]:
@@ -89,13 +92,38 @@ def describe_floors(splits: Mapping[Split, SplitSource], dataset: Dataset) -> di
 
 
 def describe_leaks(splits: Mapping[Split, SplitSource]) -> dict[str, list[str]]:
-    """Return ids given twice in a split, and ids and videos that are in more than one split."""
+    """Return ids given twice in a split, and ids and videos that are in more than one split.
+
+    `shared_clips` are the clips of such a video in the splits that have the fewest of it.
+    """
     twice = [sample for data in splits.values() for sample, count in _tally(data.ids) if count > 1]
+    videos = {split: _videos(data.ids) for split, data in splits.items()}
+    shared = _shared([set(names) for names in videos.values()])
     return {
         "duplicate_ids": twice,
         "shared_ids": _shared([set(data.ids) for data in splits.values()]),
-        "shared_videos": _shared([set(_videos(data.ids)) for data in splits.values()]),
+        "shared_videos": shared,
+        "shared_clips": [
+            f"{split}: {sample}"
+            for video in shared
+            for split, sample in _outnumbered(splits, videos, video)
+        ],
     }
+
+
+def _outnumbered(
+    splits: Mapping[Split, SplitSource], videos: Mapping[Split, Sequence[str]], video: str
+) -> list[tuple[Split, str]]:
+    """Return the clips of a video outside the split that has most of it."""
+    counts = {split: names.count(video) for split, names in videos.items()}
+    home = max(counts, key=lambda split: counts[split])
+    return [
+        (split, sample)
+        for split, data in splits.items()
+        if split is not home and counts[split]
+        for sample in data.ids
+        if video_of(sample) == video
+    ]
 
 
 def _describe_split(data: SplitSource, dataset: Dataset) -> dict[str, Any]:
@@ -122,26 +150,37 @@ def _describe_split(data: SplitSource, dataset: Dataset) -> dict[str, Any]:
             )
             if ragged is not None
         },
+        "word_pieces": None if data.tokens is None else _describe_pieces(data.tokens.values),
     }
 
 
-def _describe_lengths(ragged: Rows) -> dict[str, float]:
+def _describe_pieces(ids: Array) -> dict[str, float]:
+    unknown = int((ids == _UNKNOWN_PIECE).sum())
+    return {"pieces": len(ids), "unknown": unknown, "unknown_share": unknown / max(len(ids), 1)}
+
+
+def _describe_lengths(ragged: Rows) -> dict[str, Any]:
     lengths = ragged.lengths
+    longest = max(int(lengths.max()), 1)
+    counts, _ = np.histogram(lengths, bins=NUM_BINS, range=(0, longest))
     return {
         "mean": float(lengths.mean()),
         "median": float(np.median(lengths)),
         "longest": int(lengths.max()),
         "empty": int((lengths == 0).sum()),
         "steps": int(lengths.sum()),
+        "histogram": counts.tolist(),
     }
 
 
 def _leak_remarks(leaks: Mapping[str, Sequence[str]]) -> list[str]:
     sentences = {
         "duplicate_ids": "{} ids are given twice within a split: {}.",
-        "shared_ids": "{} ids are in more than one split: {}. Test scores will be too good.",
-        "shared_videos": "{} videos are in more than one split: {}. "
+        "shared_ids": "Leak: {} ids are in more than one split: {}. Test scores will be too good.",
+        "shared_videos": "Leak: {} videos are in more than one split: {}. "
         "A model may know the speaker, so test scores may be too good.",
+        "shared_clips": "{} clips are in another split than most of their video: {}. "
+        "`--split by-video` makes splits that share none.",
     }
     return [
         sentence.format(len(leaks[key]), name_some(leaks[key]))
@@ -171,4 +210,10 @@ def _shared(groups: Sequence[set[str]]) -> list[str]:
 
 
 def _videos(ids: Sequence[str]) -> list[str]:
-    return [sample.split(_SEPARATOR)[0] for sample in ids if _SEPARATOR in sample]
+    return [video for sample in ids if (video := video_of(sample)) is not None]
+
+
+def video_of(sample: str) -> str | None:
+    """Return the video of a clip, by its id `video$_$clip` or `video[clip]`; None for any other."""
+    match = _CLIP.fullmatch(sample)
+    return match["video"] if match else None

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from setgf.data.store import FeatureStore
-from setgf.terms import Split
+from setgf.metrics import class_names
+from setgf.terms import Dataset, Modality, Split
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
@@ -16,24 +17,30 @@ def describe_store(store: FeatureStore) -> Iterator[str]:
     """Yield the lines `setgf data show` prints."""
     manifest = store.manifest
     yield f"{store.name}: {describe_briefly(store)}"
-    yield f"  source       {manifest.source}"
+    official = f" ({manifest.official})" if manifest.official else ""
+    yield f"  source       {manifest.source}{official}"
     if manifest.source_sha256:
         yield f"  sha256       {manifest.source_sha256}"
     yield f"  fingerprint  {manifest.fingerprint}"
     yield f"  text         {_describe_text(store)}"
-    yield f"  features     audio {manifest.audio_width}, vision {manifest.vision_width} wide"
+    yield f"  features     {_describe_features(store)}"
+    if manifest.made_by:
+        yield f"  splits       {manifest.made_by}"
     yield ""
     splits: Mapping[str, Any] = manifest.report["splits"]
     yield from _table(splits)
     yield ""
     yield from _histograms(splits, manifest.dataset.label_limit)
     yield ""
-    yield from _classes(splits)
+    yield from _length_histograms(splits)
+    yield from _classes(splits, manifest.dataset)
     yield ""
-    floors: Mapping[str, float] = manifest.report["floors"]
-    yield "Floors on test (train median; largest class):"
-    yield "  " + "  ".join(f"{name} {value:.3f}" for name, value in floors.items())
+    yield from _floors(manifest.report)
+    yield from _frames(manifest.report)
+    yield from _text(splits)
     yield from _cut(manifest.report)
+    yield ""
+    yield _leaks(manifest.report, splits)
     yield from _remarks(manifest.report)
 
 
@@ -57,6 +64,13 @@ def _describe_text(store: FeatureStore) -> str:
     return ", ".join(["transcripts", *held])
 
 
+def _describe_features(store: FeatureStore) -> str:
+    manifest = store.manifest
+    widths = {Modality.AUDIO: manifest.audio_width, Modality.VISION: manifest.vision_width}
+    held = [f"{part} {width}" for part, width in widths.items() if part in manifest.modalities]
+    return f"{', '.join(held)} wide" if held else "none: text only"
+
+
 def _table(splits: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line a split: samples, videos, lengths and labels."""
     lengths = ("text", "audio", "vision")
@@ -67,16 +81,17 @@ def _table(splits: Mapping[str, Any]) -> Iterator[str]:
         + (f"{'label mean':>12}{'sd':>6}{'median':>8}")
     )
     for split, facts in splits.items():
-        steps = [
-            f"{part['mean']:.1f}/{part['longest']}" if (part := facts["lengths"].get(name)) else "-"
-            for name in lengths
-        ]
+        steps = [_show_length(facts["lengths"].get(name)) for name in lengths]
         labels = facts["labels"]
         yield (
             f"{split:8}{facts['samples']:>8}{facts['videos'] or '-':>8}"
             + "".join(f"{step:>22}" for step in steps)
             + f"{labels['mean']:>12.2f}{labels['sd']:>6.2f}{labels['median']:>8.2f}"
         )
+
+
+def _show_length(part: Mapping[str, Any] | None) -> str:
+    return f"{part['mean']:.1f}/{part['longest']}" if part and part["longest"] else "-"
 
 
 def _histograms(splits: Mapping[str, Any], limit: float) -> Iterator[str]:
@@ -97,17 +112,86 @@ def _draw(counts: Sequence[int]) -> str:
     return "".join(_BLOCKS[-(-count * (len(_BLOCKS) - 1) // most)] for count in counts)
 
 
-def _classes(splits: Mapping[str, Any]) -> Iterator[str]:
+def _length_histograms(splits: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a small histogram of the lengths of every modality in train, from 0 to the longest."""
+    lengths: Mapping[str, Any] = splits[str(Split.TRAIN)]["lengths"]
+    drawn = {
+        name: part
+        for name, part in lengths.items()
+        if part["longest"] and part.get("histogram")  # stores of earlier versions have none
+    }
+    if drawn:
+        yield "Lengths in train, steps"
+    for name, part in drawn.items():
+        bars = _draw(part["histogram"])
+        yield f"  {name:7}{bars}  0 to {part['longest']}, median {part['median']:g}"
+    if drawn:
+        yield ""
+
+
+def _classes(splits: Mapping[str, Any], dataset: Dataset) -> Iterator[str]:
+    """Yield the classes of every accuracy by their names, with their counts in every split."""
     yield "Classes, train / valid / test"
-    names = next(iter(splits.values()))["classes"]
-    for name in names:
-        counts = [facts["classes"][name] for facts in splits.values()]
-        classes = sorted({int(key) for part in counts for key in part})
+    for name in next(iter(splits.values()))["classes"]:
+        counts: list[Mapping[str, int]] = [facts["classes"][name] for facts in splits.values()]
         cells = (
-            f"{key:+d}: " + "/".join(str(part.get(str(key), 0)) for part in counts)
-            for key in classes
+            f"{word} " + "/".join(str(part.get(str(number), 0)) for part in counts)
+            for number, word in _class_words(dataset, name)
         )
-        yield f"  {name:11}" + "  ".join(cells)
+        yield f"  {name:11}" + "   ".join(cells)
+
+
+def _class_words(dataset: Dataset, name: str) -> list[tuple[int, str]]:
+    """Return number and name of every class of an accuracy, the most negative first."""
+    if name == "acc2_non0":
+        return [(-1, "negative"), (1, "positive")]
+    size = int(name.removeprefix("acc")[0])
+    numbers = (-1, 1) if size == 2 else range(-(size // 2), size // 2 + 1)
+    return list(zip(numbers, class_names(dataset, size), strict=True))
+
+
+def _floors(report: Mapping[str, Any]) -> Iterator[str]:
+    floors: Mapping[str, float] = report["floors"]
+    yield "Floors on test (train median; largest class):"
+    yield "  " + "  ".join(f"{name} {value:.3f}" for name, value in floors.items())
+    ridge: Mapping[str, Mapping[str, float]] = report.get("ridge", {})
+    if ridge:
+        yield "Ridge regression on test (words; mean frames), the penalty chosen on valid:"
+    for modality, found in ridge.items():
+        yield f"  {modality:7}" + "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+
+
+def _frames(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is odd about the numbers of the frames: values far from train's mean."""
+    frames: Mapping[str, Any] = report.get("frames", {})
+    found = {name: part for name, part in frames.items() if _train(part)["frames"]}
+    if found:
+        yield "Values beyond 5 standard deviations of train, train / valid / test"
+    for name, part in found.items():
+        shares = " / ".join(f"{own['outlier_share']:.2%}" for own in part["splits"].values())
+        furthest = ", ".join(f"{at} ({far:g})" for at, far in _train(part)["furthest"].items())
+        yield f"  {name:7}{shares}   furthest: features {furthest}"
+
+
+def _train(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    return part["splits"][str(Split.TRAIN)]
+
+
+def _text(splits: Mapping[str, Any]) -> Iterator[str]:
+    pieces = [part for facts in splits.values() if (part := facts.get("word_pieces"))]
+    if pieces:
+        yield "Unknown word pieces, train / valid / test"
+        yield "  text   " + " / ".join(f"{part['unknown_share']:.2%}" for part in pieces)
+
+
+def _leaks(report: Mapping[str, Any], splits: Mapping[str, Any]) -> str:
+    leaks: Mapping[str, Sequence[str]] = report.get("leaks", {})
+    videos, ids = leaks.get("shared_videos", ()), leaks.get("shared_ids", ())
+    if videos or ids:
+        return f"LEAK: {len(videos)} videos and {len(ids)} ids are in more than one split."
+    if any(facts["videos"] for facts in splits.values()):
+        return "No video and no id is in more than one split."
+    return "No id is in more than one split; the ids do not name videos."
 
 
 def _cut(report: Mapping[str, Any]) -> Iterator[str]:

@@ -69,6 +69,7 @@ def test_the_report_is_plain_json_with_every_sample_in_the_histogram() -> None:
     train = report["splits"]["train"]
     assert train["samples"] == sum(train["labels"]["histogram"]) == 3
     assert train["videos"] == 3
+    assert sum(train["lengths"]["audio"].pop("histogram")) == 3
     assert train["lengths"]["audio"] == {
         "mean": pytest.approx(8 / 3),
         "median": 3.0,
@@ -81,3 +82,54 @@ def test_the_report_is_plain_json_with_every_sample_in_the_histogram() -> None:
 def test_long_lists_of_names_are_cut() -> None:
     assert name_some(["a", "b"]) == "`a`, `b`"
     assert name_some([str(n) for n in range(8)]) == "`0`, `1`, `2`, `3`, `4` and 3 more"
+
+
+def with_ids(**ids: tuple[str, ...]) -> dict[Split, SplitData]:
+    return {
+        split: replace(make_split(lengths=(1,) * len(ids[str(split)])), ids=ids[str(split)])
+        for split in Split
+    }
+
+
+def test_splits_that_share_nothing_have_no_leak() -> None:
+    splits = with_ids(train=("a$_$1", "a$_$2"), valid=("b$_$1",), test=("c$_$1",))
+
+    report = build_report(splits, Dataset.MOSI)
+
+    assert not any(report["leaks"].values())
+    assert report["remarks"] == []
+
+
+def test_a_clip_in_another_split_than_its_video_is_named() -> None:
+    splits = with_ids(train=("a$_$1", "a$_$2"), valid=("b[0]",), test=("c$_$1", "a$_$3"))
+
+    report = build_report(splits, Dataset.MOSI)
+
+    assert report["leaks"]["shared_videos"] == ["a"]
+    assert report["leaks"]["shared_clips"] == ["test: a$_$3"]
+    assert report["leaks"]["shared_ids"] == []
+    assert any("Leak: 1 videos" in remark and "`a`" in remark for remark in report["remarks"])
+    assert any("`test: a$_$3`" in remark for remark in report["remarks"])
+
+
+def test_ids_given_twice_or_in_two_splits_are_named() -> None:
+    splits = with_ids(train=("x", "x", "y"), valid=("y",), test=("z",))
+
+    leaks = build_report(splits, Dataset.MOSI)["leaks"]
+
+    assert leaks["duplicate_ids"] == ["x"]
+    assert leaks["shared_ids"] == ["y"]
+    assert leaks["shared_videos"] == []
+
+
+def test_unknown_word_pieces_are_counted() -> None:
+    splits = make_splits()
+    train = splits[Split.TRAIN]
+    assert train.tokens is not None
+    pieces = replace(train.tokens, values=train.tokens.values.copy())
+    pieces.values[[1, 2]] = 100
+    splits[Split.TRAIN] = replace(train, tokens=pieces)
+
+    found = build_report(splits, Dataset.MOSI)["splits"]["train"]["word_pieces"]
+
+    assert (found["pieces"], found["unknown"]) == (len(pieces.values), 2)
