@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+from setgf.config.columns import parse_columns
+
 Value = str | int | float | bool | tuple[str, ...]
 
 _AT_LEAST: Mapping[str, float] = {
     "data.max_frames": 0,
     "data.max_tokens": 2,
+    "data.keep_mib": 0,
     "model.width": 1,
     "model.heads": 1,
     "model.blocks": 1,
@@ -91,6 +94,15 @@ def _name_problems(flat: Mapping[str, Value]) -> Iterator[str]:
             yield f"`{name}` must name text, audio or vision, but names {', '.join(unknown)}."
     if not flat["data.modalities"]:
         yield "`data.modalities` must name at least one of text, audio, vision, but is empty."
+    scaled = cast(tuple[str, ...], flat["data.normalise_modalities"])
+    if not scaled or not set(scaled) <= {"audio", "vision"}:
+        named = ", ".join(scaled) or "nothing; `data.normalise=false` scales none"
+        yield f"`data.normalise_modalities` must name audio, vision or both, but names {named}."
+    for name in ("data.audio_features", "data.vision_features"):
+        try:
+            parse_columns(cast(tuple[str, ...], flat[name]))
+        except ValueError as error:
+            yield f"`{name}` must be numbers and ranges like 0-11,20, but {error}."
     monitor = flat["train.monitor"]
     if monitor not in MONITORED:
         yield f"`train.monitor` must be one of {', '.join(MONITORED)}, but is {monitor}."

@@ -24,11 +24,19 @@ class DataConfig:
     modalities: tuple[str, ...] = ("text", "audio", "vision")
     """Modalities the model sees; a missing one has length zero."""
     normalise: bool = True
-    """Scale audio and vision by the train split's mean and standard deviation, clipped to 5."""
+    """Scale features by the train split's mean and standard deviation, clipped to 5."""
+    normalise_modalities: tuple[str, ...] = ("audio", "vision")
+    """Modalities that `normalise` scales: audio, vision or both."""
+    audio_features: tuple[str, ...] = ()
+    """Audio features the model sees, numbers from 0 and ranges such as `0-11,20`; empty: all."""
+    vision_features: tuple[str, ...] = ()
+    """Vision features the model sees, as `audio_features`."""
     max_frames: int = 64
     """Audio and vision are averaged over consecutive windows to at most this many; 0 keeps all."""
     max_tokens: int = 50
     """Word pieces a transcript is cut to, special tokens included; 2 or more."""
+    keep_mib: int = 1024
+    """Most memory, in MiB, that keeps a split ready on the device that trains; 0 keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +222,12 @@ class ExperimentConfig:
     @property
     def fingerprint(self) -> str:
         """Hash of the whole config: equal fingerprint, equal experiment (12 hex digits)."""
-        return _hash(self.to_dict())
+        return _hash(_as_first_hashed(self.to_dict()))
 
     @property
     def variant(self) -> str:
         """Hash of the config without its seed: what seeds of one experiment share."""
-        plain = self.to_dict()
+        plain = _as_first_hashed(self.to_dict())
         del plain["seed"]
         return _hash(plain)
 
@@ -231,6 +239,35 @@ def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Value]]:
             yield from _walk(value, f"{prefix}{entry.name}.")
         else:
             yield f"{prefix}{entry.name}", value
+
+
+_LATER = {
+    "data": {
+        "normalise_modalities": ["audio", "vision"],
+        "audio_features": [],
+        "vision_features": [],
+        "keep_mib": 1024,
+    }
+}
+"""Settings that 0.1.0 did not have, with the values that do what it did."""
+
+
+def _as_first_hashed(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return nested data without later settings that change nothing.
+
+    Experiments keep their fingerprints when settings are added: what is done is found to be done,
+    and checkpoints of an earlier version can be gone on from.
+    """
+    return {
+        name: {
+            leaf: value
+            for leaf, value in cast(dict[str, Any], part).items()
+            if leaf not in later or value != later[leaf]
+        }
+        if (later := _LATER.get(name))
+        else part
+        for name, part in plain.items()
+    }
 
 
 def _hash(plain: Mapping[str, Any]) -> str:

@@ -276,13 +276,13 @@ def _make_frames(
 
 def _leave_out(maker: SequenceMaker) -> SequenceMaker:
     """Return the sequences of a modality the model does not see: all of length 0."""
-    shape = (0, *maker.row_shape)
     kind = np.int64 if maker.dtype == torch.int64 else np.float32
-    return replace(
-        maker,
-        lengths=np.zeros_like(maker.lengths),
-        make=lambda _rows: np.zeros(shape, kind),
-    )
+    nothing: Array = np.zeros((0, *maker.row_shape), kind)
+
+    def make(_rows: Integers) -> Array:
+        return nothing
+
+    return replace(maker, lengths=np.zeros_like(maker.lengths), make=make)
 
 
 def _all_labels(data: SplitData, device: torch.device) -> BatchLabels:

@@ -69,7 +69,7 @@ class _Ahead:
 
     def __init__(self, source: BatchSource, order: Sequence[Integers], ahead: int) -> None:
         self._source, self._order = source, order
-        self._made: Queue[tuple[Loaded, torch.cuda.Event | None] | BaseException] = Queue()
+        self._made: Queue[tuple[Loaded, torch.Event | None] | BaseException] = Queue()
         self._room = threading.Semaphore(ahead)
         self._is_closed = threading.Event()
         self._stream: torch.cuda.Stream | None = None
@@ -112,7 +112,7 @@ class _Ahead:
         except BaseException as error:  # noqa: BLE001 - it is raised where the batch is read
             self._made.put(error)
 
-    def _hand_over(self, loaded: Loaded, is_copied: torch.cuda.Event) -> None:
+    def _hand_over(self, loaded: Loaded, is_copied: torch.Event) -> None:
         """Let the reader's stream wait for the copies, and keep their memory until it is done."""
         stream = torch.cuda.current_stream(self._source.device)
         stream.wait_event(is_copied)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from setgf.config import OptimConfig
 from setgf.data.batch import BatchSource
+from setgf.data.prefetch import BatchFeed
 from setgf.data.sampler import epoch_order
 from setgf.errors import DivergedError
 from setgf.terms import Branch, Split
@@ -34,7 +35,7 @@ from setgf.training.optim import (
     trainable,
 )
 from setgf.training.recorder import Recorder
-from setgf.training.session import Session, to_device
+from setgf.training.session import Session
 
 Rows = NDArray[np.int64]
 PENDING_ON_GPU = 16
@@ -104,7 +105,7 @@ class StepLog:
 
 def train_epoch(
     session: Session, source: BatchSource, *, log: StepLog, after_step: Callable[[], None]
-) -> None:
+) -> float:
     """Train from the session's position to the end of its epoch.
 
     Args:
@@ -113,21 +114,26 @@ def train_epoch(
         log: takes the numbers of every step.
         after_step: called at the border of two steps: the moment to checkpoint or leave.
 
+    Returns:
+        The seconds in which training waited for its batches.
+
     Raises:
         DivergedError: the loss is not finite.
     """
     position = session.position
     batches = epoch_batches(session, source)[position.batches :]
-    for group in _groups(batches, session.config.optim.accumulation_steps):
-        # After every interruption, by an evaluation or a checkpoint, the mode is set anew.
-        session.network.train()
-        session.network.text_encoder.use_cache(Split.TRAIN.value)
-        numbers = train_step(session, source, group)
-        position.batches += len(group)
-        position.step += 1
-        log.add(numbers)
-        after_step()
+    with BatchFeed(source, batches) as feed:
+        for group in _groups(batches, session.config.optim.accumulation_steps):
+            # After every interruption, by an evaluation or a checkpoint, the mode is set anew.
+            session.network.train()
+            session.network.text_encoder.use_cache(Split.TRAIN.value)
+            numbers = train_step(session, feed, group)
+            position.batches += len(group)
+            position.step += 1
+            log.add(numbers)
+            after_step()
     log.flush()
+    return feed.waited
 
 
 def epoch_batches(session: Session, source: BatchSource) -> list[Rows]:
@@ -148,8 +154,14 @@ def num_steps(num_samples: int, config: OptimConfig) -> int:
     return math.ceil(num_batches / config.accumulation_steps)
 
 
-def train_step(session: Session, source: BatchSource, group: Sequence[Rows]) -> StepNumbers:
-    """Make one optimizer step of a group of micro-batches: the mean gradient of their samples."""
+def train_step(session: Session, feed: BatchFeed, group: Sequence[Rows]) -> StepNumbers:
+    """Make one optimizer step of the next micro-batches: the mean gradient of their samples.
+
+    Args:
+        session: moved in place.
+        feed: gives the micro-batches of `group` next.
+        group: their rows.
+    """
     step = session.position.step + 1
     optim = session.config.optim
     set_learning_rates(session.optimizer, optim, step=step, total_steps=session.total_steps)
@@ -158,7 +170,7 @@ def train_step(session: Session, source: BatchSource, group: Sequence[Rows]) -> 
     parts: dict[str, Tensor] = {}
     scores: list[Tensor] = []
     for batch_rows in group:
-        batch, labels = to_device(*source.batch(batch_rows), session.device)
+        batch, labels = next(feed)
         samples = Samples(session.position.epoch, batch.index, labels)
         targets = session.labels.targets(samples)
         with session.precision():

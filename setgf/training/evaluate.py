@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from setgf.data.batch import BatchLabels, BatchSource
+from setgf.data.prefetch import BatchFeed
 from setgf.data.sampler import epoch_order
 from setgf.errors import DivergedError
 from setgf.metrics import score
 from setgf.model.output import ModelOutput
 from setgf.terms import Branch, Dataset, Split
 from setgf.training.recorder import SamplePrediction
-from setgf.training.session import Session, to_device
+from setgf.training.session import Session
 
 BATCH_SIZE = 128
 """Samples of one forward pass without gradients."""
@@ -128,9 +129,8 @@ def _forward_all(
     )
     session.network.eval()
     session.network.text_encoder.use_cache(split.value)
-    with torch.no_grad(), session.precision():
-        for rows in order:
-            batch, labels = to_device(*source.batch(rows), session.device)
+    with torch.no_grad(), session.precision(), BatchFeed(source, order) as feed:
+        for batch, labels in feed:
             yield batch.index.cpu(), session.network(batch), labels
             session.tell_batch()
 

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from setgf.config import ExperimentConfig
-from setgf.data.batch import BatchSource, Normaliser, fit_normaliser, open_batches
+from setgf.data.batch import BatchSource, open_batches
+from setgf.data.normalise import Normaliser, fit_normaliser
 from setgf.data.store import FeatureStore
 from setgf.errors import StoppedError
 from setgf.model.text_encoder import encoder_folder
@@ -20,7 +21,7 @@ from setgf.training.keeper import Keeper
 from setgf.training.optim import trainable
 from setgf.training.recorder import Recorder
 from setgf.training.session import Session, hash_weights
-from setgf.training.setup import build_session, check_monitor
+from setgf.training.setup import build_session, check_monitor, choose_device
 
 BRANCH_METRICS = frozenset({"mae", "corr"})
 """Metrics of the unimodal branches that are logged every epoch; at the end, all are."""
@@ -121,6 +122,8 @@ class _Run:
     epoch_started: float = 0.0
     samples_before: int = 0
     """Samples of the epoch an earlier attempt has trained."""
+    data_seconds: float = 0.0
+    """Seconds in which the epoch's training has waited for batches."""
     last_valid: float = math.nan
 
     @classmethod
@@ -133,10 +136,18 @@ class _Run:
     ) -> _Run:
         """Open train and valid, and build what learns from them."""
         check_monitor(config, store.manifest.dataset)
+        device = choose_device(config.train.device)
         normaliser = fit_normaliser(store, config.data)
         folder = encoder_folder(config.text.encoder)
         train, valid = (
-            open_batches(store, split, config.data, tokenizer_folder=folder, normaliser=normaliser)
+            open_batches(
+                store,
+                split,
+                config.data,
+                tokenizer_folder=folder,
+                normaliser=normaliser,
+                device=device,
+            )
             for split in (Split.TRAIN, Split.VALID)
         )
         session = build_session(config, train)
@@ -171,8 +182,12 @@ class _Run:
             data_fingerprint=self.store.manifest.fingerprint,
             train_size=self.train.size,
             valid_size=self.valid.size,
+            data_is_kept=self.train.is_kept,
+            tokens=asdict(self.train.token_facts),
         )
-        for warning in warnings:
+        tokens, most = self.train.token_facts, self.config.data.max_tokens
+        lost = tokens.warnings(Split.TRAIN, most) if "text" in self.config.data.modalities else ()
+        for warning in (*warnings, *lost):
             self.recorder.event("warning", message=warning)
         self.keeper.tell()
 
@@ -183,7 +198,9 @@ class _Run:
         self.samples_before = self.session.position.samples
         self.recorder.begin_epoch(epoch)
         self.num_batches = len(epoch_batches(self.session, self.train))
-        train_epoch(self.session, self.train, log=self.log, after_step=self.after_step)
+        self.data_seconds = train_epoch(
+            self.session, self.train, log=self.log, after_step=self.after_step
+        )
         labels = self.session.labels
         if labels.first_pass is not None and epoch >= labels.first_pass:
             labels.after_epoch(epoch, collect_features(self.session, self.train))
@@ -223,6 +240,7 @@ class _Run:
         is_best = stopping.update(position.epoch, self.last_valid)
         values["train.epoch_loss"] = position.loss_sum / max(position.samples, 1)
         values["train.seconds"] = seconds
+        values["train.data_seconds"] = self.data_seconds
         values["train.samples_per_second"] = (position.samples - self.samples_before) / seconds
         values.update(self.session.labels.describe())
         self.recorder.log(position.step, values)
@@ -252,6 +270,7 @@ class _Run:
             self.config.data,
             tokenizer_folder=encoder_folder(self.config.text.encoder),
             normaliser=self.normaliser,
+            device=session.device,
         )
         metrics: dict[str, float] = {}
         for split, source in ((Split.VALID, self.valid), (Split.TEST, test)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from setgf.config import ExperimentConfig
-from setgf.data.batch import Batch, BatchLabels
 from setgf.model.network import Network
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.labels import LabelGenerator
@@ -96,21 +95,6 @@ class Session:
         self.labels.load_state_dict(state["labels"])
         self.stopping.load_state_dict(state["stopping"])
         restore_random_states(state["random"])
-
-
-def to_device(batch: Batch, labels: BatchLabels, device: torch.device) -> tuple[Batch, BatchLabels]:
-    """Return batch and labels on a device; lengths stay on the CPU, where packing needs them."""
-    if device.type == "cpu":
-        return batch, labels
-
-    def move(value: Tensor) -> Tensor:
-        return value.pin_memory().to(device, non_blocking=True)
-
-    names = ("index", "tokens", "segments", "audio", "vision")
-    moved = replace(batch, **{name: move(getattr(batch, name)) for name in names})
-    unimodal = {name: getattr(labels, name) for name in ("text", "audio", "vision")}
-    present = {name: move(value) for name, value in unimodal.items() if value is not None}
-    return moved, BatchLabels(fusion=move(labels.fusion), **present)
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:

@@ -20,7 +20,7 @@ HEADROOM = 1.1
 """Times the measured peak: an allocator's fragments, a longer batch."""
 HEADROOM_MIB = 256
 _DECISIVE: Mapping[str, tuple[str, ...] | None] = {
-    "data": ("name", "modalities", "max_frames", "max_tokens"),
+    "data": ("name", "modalities", "max_frames", "max_tokens", "keep_mib"),
     "text": ("encoder", "finetune"),
     "model": None,
     "optim": ("optimizer", "batch_size"),

@@ -132,3 +132,35 @@ def test_seeds_that_are_none_are_refused(text):
 def test_an_assignment_without_equals_is_refused_with_an_example():
     with pytest.raises(ConfigError, match="for example `max_epochs=20`"):
         parse_assignments(["max_epochs"])
+
+
+def test_settings_that_came_later_leave_fingerprints_as_they_were():
+    before = "291caee6a365", "f0090a9e8d9d"  # of 0.1.0's defaults
+    config = ExperimentConfig()
+
+    assert (config.fingerprint, config.variant) == before
+    for name, value in (
+        ("data.audio_features", "0-3"),
+        ("data.vision_features", "1"),
+        ("data.normalise_modalities", "audio"),
+        ("data.keep_mib", 0),
+    ):
+        changed = override(config, {name: value})
+        assert changed.fingerprint != config.fingerprint
+        assert changed.to_dict() == config_from_dict(changed.to_dict()).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"audio_features": "0-x"}, r"numbers and ranges like 0-11,20, but `0-x` is neither"),
+        ({"vision_features": "9-3"}, r"the range `9-3` runs backwards"),
+        ({"audio_features": "1,0-3"}, r"a feature is named twice"),
+        ({"normalise_modalities": "text"}, r"must name audio, vision or both, but names text"),
+        ({"normalise_modalities": ""}, r"`data\.normalise=false` scales none"),
+        ({"keep_mib": -1}, r"`data\.keep_mib` must be 0 or more"),
+    ],
+)
+def test_features_and_scaling_are_checked(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        override(ExperimentConfig(), settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from setgf.config import DataConfig
-from setgf.data.batch import Batch, BatchSource, fit_normaliser, open_batches, padding_mask
+from setgf.data.batch import (
+    Batch,
+    BatchLabels,
+    BatchSource,
+    fit_normaliser,
+    open_batches,
+    padding_mask,
+)
+from setgf.data.kept import fits
 from setgf.data.store import FeatureStore
 from setgf.data.synthetic import synthesise
+from setgf.errors import ConfigError
 from setgf.home import Home
 from setgf.terms import Dataset, Modality, Split
 from tests.data.builders import make_store
@@ -26,35 +37,81 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
     return synthesise(Home(tmp_path_factory.mktemp("home")), "s", Dataset.SIMS, num_samples=40)
 
 
-def open_source(store: FeatureStore, split: Split = Split.TRAIN, **settings: Any) -> BatchSource:
-    config = DataConfig(**settings)
+def open_source(
+    store: FeatureStore, split: Split = Split.TRAIN, settings: Any = None, **more: Any
+) -> BatchSource:
+    config = DataConfig(**{**(settings or {}), **more})
     normaliser = fit_normaliser(store, config)
     return open_batches(store, split, config, tokenizer_folder=None, normaliser=normaliser)
 
 
-def real_part(batch: Batch, row: int, name: str, length_name: str) -> torch.Tensor:
-    return getattr(batch, name)[row, : int(getattr(batch, length_name)[row])]
+ANY_SETTINGS = st.fixed_dictionaries(
+    {
+        "max_frames": st.sampled_from([0, 3, 16]),
+        "max_tokens": st.sampled_from([3, 50]),
+        "normalise": st.booleans(),
+        "normalise_modalities": st.sampled_from([("audio",), ("vision",), ("audio", "vision")]),
+        "audio_features": st.sampled_from([(), ("3",), ("0-4", "30")]),
+        "vision_features": st.sampled_from([(), ("700", "5-9")]),
+        "modalities": st.sampled_from(
+            [("text", "audio", "vision"), ("text", "vision"), ("audio",), ("vision", "audio")]
+        ),
+        "keep_mib": st.sampled_from([0, 1024]),
+    }
+)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.permutations(range(26)), st.integers(1, 26), st.sampled_from([0, 3, 16]))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
+@given(st.permutations(range(26)), st.lists(st.integers(1, 9), min_size=1), ANY_SETTINGS)
 def test_numbers_are_the_same_whatever_the_grouping(
-    store: FeatureStore, order: list[int], size: int, max_frames: int
+    store: FeatureStore, order: list[int], sizes: list[int], chosen: dict[str, Any]
 ) -> None:
-    source = open_source(store, max_frames=max_frames)
-    index = np.array(order[:size])
+    alone = open_source(store, settings=chosen, keep_mib=0)
+    grouped = open_source(store, settings=chosen)
+    ends = np.minimum(np.cumsum(sizes), len(order))
 
-    batch, labels = source.batch(index)
+    for index in np.split(np.array(order), ends[:-1]):
+        batch, labels = grouped.batch(index)
 
-    assert batch.index.tolist() == index.tolist()
-    for row, sample in enumerate(index):
-        alone, own_labels = source.batch(np.array([sample]))
-        assert labels.fusion[row] == own_labels.fusion[0]
-        for name, length_name in PARTS:
-            ours = real_part(batch, row, name, length_name)
-            torch.testing.assert_close(
-                ours, real_part(alone, 0, name, length_name), rtol=0, atol=1e-6
-            )
+        assert batch.index.tolist() == index.tolist()
+        for row, sample in enumerate(index):
+            assert_same_sample(batch, labels, row, *alone.batch(np.array([sample])))
+
+
+def assert_same_sample(
+    batch: Batch, labels: BatchLabels, row: int, own: Batch, own_labels: BatchLabels
+) -> None:
+    """Every array and every label of a sample is what it is alone; all after its end is zero."""
+    for name, length_name in PARTS:
+        ours, length = getattr(batch, name)[row], int(getattr(batch, length_name)[row])
+        assert length == int(getattr(own, length_name)[0])
+        torch.testing.assert_close(ours[:length], getattr(own, name)[0, :length], rtol=0, atol=1e-6)
+        assert not ours[length:].any()
+    for name in ("fusion", "text", "audio", "vision"):
+        assert getattr(labels, name)[row] == getattr(own_labels, name)[0]
+
+
+@pytest.mark.parametrize("keep_mib", [0, 1024])
+def test_what_is_kept_changes_no_bit(store: FeatureStore, keep_mib: int) -> None:
+    source, kept = open_source(store, keep_mib=0), open_source(store, keep_mib=keep_mib)
+
+    assert kept.is_kept == bool(keep_mib)
+    for _ in range(2):  # made, then found
+        for index in (np.array([3, 1, 20]), np.array([1, 5]), np.arange(26)):
+            ours, theirs = kept.batch(index)[0], source.batch(index)[0]
+            assert all(torch.equal(getattr(ours, name), getattr(theirs, name)) for name, _ in PARTS)
+
+
+def test_what_does_not_fit_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    mib, cpu = 1 << 20, torch.device("cpu")
+
+    assert fits(3 * mib, 3, cpu)
+    assert not fits(3 * mib + 1, 3, cpu)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=400 * mib))
+    assert fits(100 * mib, 1024, cpu)
+    assert not fits(101 * mib, 1024, cpu)
 
 
 def test_padding_is_zero_and_batches_are_cut_to_their_longest(store: FeatureStore) -> None:
@@ -110,10 +167,45 @@ def test_the_normaliser_sees_train_only_and_may_be_off(store: FeatureStore) -> N
     normaliser = fit_normaliser(store, DataConfig())
 
     assert normaliser is not None
+    assert normaliser.audio is not None
     np.testing.assert_allclose(normaliser.audio.mean, train.mean(axis=0), rtol=1e-4, atol=1e-4)
     assert fit_normaliser(store, DataConfig(normalise=False)) is None
     raw, _ = open_source(store, normalise=False, max_frames=0).batch(np.array([0]))
     np.testing.assert_array_equal(raw.audio[0], store.split(Split.TRAIN).audio.row(0))
+
+
+def test_only_the_named_modalities_are_scaled(store: FeatureStore) -> None:
+    source = open_source(store, normalise_modalities=("vision",), max_frames=0)
+
+    batch, _ = source.batch(np.array([0]))
+
+    train = store.split(Split.TRAIN)
+    np.testing.assert_array_equal(batch.audio[0], train.audio.row(0))
+    assert not np.array_equal(batch.vision[0].numpy(), train.vision.row(0))
+
+
+def test_a_model_sees_the_selected_features_only(store: FeatureStore) -> None:
+    every = open_source(store).batch(np.arange(4))[0]
+    source = open_source(store, audio_features=("30", "0-2"), vision_features=("708",))
+
+    few = source.batch(np.arange(4))[0]
+
+    assert (source.facts.audio_width, source.facts.vision_width) == (4, 1)
+    assert torch.equal(few.audio, every.audio[:, :, [0, 1, 2, 30]])
+    assert torch.equal(few.vision, every.vision[:, :, [708]])
+
+
+def test_a_feature_the_store_does_not_have_is_refused(store: FeatureStore) -> None:
+    with pytest.raises(ConfigError, match=r"feature 40, but audio .* has the features 0 to 32"):
+        open_source(store, audio_features=("12-40",))
+
+
+def test_a_store_without_its_scaling_is_scaled_by_its_train_frames(store: FeatureStore) -> None:
+    older = replace(store, manifest=replace(store.manifest, scaling=None))
+
+    batch, again = (open_source(one).batch(np.arange(26))[0] for one in (store, older))
+
+    assert torch.equal(batch.audio, again.audio)
 
 
 def test_facts_come_from_the_data(store: FeatureStore) -> None:
@@ -142,4 +234,5 @@ def test_tokens_are_cut_with_their_end_kept(store: FeatureStore) -> None:
     assert batch.tokens.shape == (4, 5)
     assert batch.tokens[:, 0].tolist() == [101] * 4
     assert batch.tokens[:, -1].tolist() == [102] * 4
-    assert source.text_lengths.max() == 5
+    assert source.token_facts.cut == source.size == 26
+    assert source.token_facts.pieces == 26 * 5

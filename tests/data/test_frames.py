@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setgf.data.frames import CLIP, Normaliser, fit_scaling, prepare
+from setgf.data.frames import CLIP, Scaling, fit_scaling, prepare, prepared_lengths
 from setgf.data.ragged import Ragged, from_rows
 
 LENGTHS = st.lists(st.integers(0, 40), min_size=1, max_size=6)
@@ -35,31 +35,49 @@ def test_long_sequences_are_averaged_over_consecutive_windows(
 ) -> None:
     ragged = make_frames(lengths)
 
-    padded, steps = prepare(ragged, np.arange(len(lengths)), max_frames=max_frames, scaling=None)
+    values = prepare(ragged, np.arange(len(lengths)), max_frames=max_frames)
 
+    steps = prepared_lengths(ragged.lengths, max_frames)
     assert steps.tolist() == [min(length, max_frames) for length in lengths]
-    assert padded.shape == (len(lengths), max(*steps.tolist(), 1), 3)
-    for row, step in enumerate(steps):
-        expected = average_slowly(ragged.row(row), max_frames)
-        np.testing.assert_allclose(padded[row, :step], expected, atol=1e-6)
-        assert not padded[row, step:].any()
+    expected = [average_slowly(ragged.row(row), max_frames) for row in range(len(lengths))]
+    np.testing.assert_allclose(values, np.concatenate(expected), atol=1e-6)
 
 
 def test_the_mean_over_time_survives_when_windows_are_equal() -> None:
     ragged = make_frames([36])
 
-    padded, _ = prepare(ragged, np.array([0]), max_frames=9, scaling=None)
+    values = prepare(ragged, np.array([0]), max_frames=9)
 
-    np.testing.assert_allclose(padded[0].mean(axis=0), ragged.values.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(values.mean(axis=0), ragged.values.mean(axis=0), atol=1e-6)
 
 
 def test_zero_max_frames_keeps_every_frame() -> None:
     ragged = make_frames([30, 2])
 
-    padded, lengths = prepare(ragged, np.array([1, 0]), max_frames=0, scaling=None)
+    values = prepare(ragged, np.array([1, 0]), max_frames=0)
 
-    assert lengths.tolist() == [2, 30]
-    np.testing.assert_array_equal(padded[1], ragged.row(0))
+    np.testing.assert_array_equal(values, np.concatenate([ragged.row(1), ragged.row(0)]))
+
+
+def test_selected_features_are_scaled_by_their_own_numbers() -> None:
+    ragged, columns = make_frames([30, 2], width=5), np.array([1, 4])
+    scaling = fit_scaling(ragged.values)
+
+    few = prepare(
+        ragged, np.array([0]), max_frames=7, scaling=scaling.select(columns), columns=columns
+    )
+
+    every = prepare(ragged, np.array([0]), max_frames=7, scaling=scaling)
+    np.testing.assert_array_equal(few, every[:, columns])
+
+
+def test_preparing_leaves_the_store_as_it_is() -> None:
+    ragged = make_frames([3, 2])
+    before = ragged.values.copy()
+
+    prepare(ragged, np.array([0, 1]), max_frames=0, scaling=fit_scaling(ragged.values))
+
+    np.testing.assert_array_equal(ragged.values, before)
 
 
 def test_scaling_gives_mean_zero_and_deviation_one_and_clips() -> None:
@@ -85,24 +103,17 @@ def test_no_frames_at_all_can_be_scaled() -> None:
     assert fit_scaling(np.zeros((0, 2), np.float32)).spread.tolist() == [1.0, 1.0]
 
 
-def test_a_normaliser_survives_as_plain_arrays() -> None:
-    random = np.random.default_rng(0)
-    normaliser = Normaliser(
-        audio=fit_scaling(random.normal(size=(9, 2))),
-        vision=fit_scaling(random.normal(size=(9, 3))),
-    )
+def test_a_scaling_survives_as_plain_numbers() -> None:
+    scaling = fit_scaling(np.random.default_rng(0).normal(size=(9, 2)))
 
-    again = Normaliser.from_arrays(normaliser.to_arrays())
+    again = Scaling.from_plain(scaling.to_plain())
 
-    np.testing.assert_array_equal(again.vision.spread, normaliser.vision.spread)
-    np.testing.assert_array_equal(again.audio.mean, normaliser.audio.mean)
+    np.testing.assert_array_equal(again.spread, scaling.spread)
+    np.testing.assert_array_equal(again.mean, scaling.mean)
 
 
 @pytest.mark.parametrize("width", [1, 7])
 def test_the_width_is_kept_when_nothing_is_there(width: int) -> None:
-    padded, lengths = prepare(
-        make_frames([0, 0], width), np.array([0, 1]), max_frames=4, scaling=None
-    )
+    values = prepare(make_frames([0, 0], width), np.array([0, 1]), max_frames=4)
 
-    assert padded.shape == (2, 1, width)
-    assert lengths.tolist() == [0, 0]
+    assert values.shape == (0, width)
