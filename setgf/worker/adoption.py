@@ -7,6 +7,7 @@ then its shim's lock says whether it lives. Of another machine only the lease is
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from db.engine import Database
 from db.errors import FencedError, NotFoundError
 from db.records import Attempt, FailureClass, Job
 from db.workers import list_workers
+from setgf.errors import RunFolderError
 from setgf.home import Home
 from setgf.worker.clocks import boot_time
 from setgf.worker.identity import Identity
@@ -53,7 +55,8 @@ class Adopter:
                 and is_running(owner.pid, owner.pid_start, owner.boot_id)
             )
             if self._is_here(attempt) and not is_kept:
-                self._take_over(job, attempt, now)
+                with suppress(RunFolderError):  # a run id that would lead out of this home
+                    self._take_over(job, attempt, now)
 
     def reap(self, now: float) -> None:
         """End the attempts of other machines whose lease is over: nobody there answers for them."""
@@ -79,6 +82,7 @@ class Adopter:
 
     def _take_over(self, job: Job, attempt: Attempt, now: float) -> None:
         me = self.identity
+        self.home.run_path(job.run_id)
         try:
             with self.database.write() as connection:
                 ours = jobs.adopt(

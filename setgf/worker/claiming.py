@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db import jobs, runs
 from db.engine import Database
 from db.records import Claim, Job
+from setgf.errors import RunFolderError
 from setgf.home import Home
 from setgf.worker.clocks import boot_time
 from setgf.worker.gpus import free_memory_mib
@@ -79,7 +80,7 @@ class Claimer:
     def _finds_work(self, window: int) -> bool:
         with self.database.read() as connection:
             waiting = jobs.candidates(connection, now=sys.float_info.max, limit=window)
-            needs = [self._need(connection, job) for job in waiting]
+            needs = [self._need(connection, job) for job in waiting if self._has_folder(job)]
         return any(fits_ever(need, self.presence.devices) for need in needs)
 
     def _look_deeper(self, now: float) -> tuple[Placement, ...]:
@@ -97,16 +98,26 @@ class Claimer:
     def _look(self, now: float, window: int) -> tuple[tuple[Placement, ...], int]:
         """Return what can start of the first jobs that may, and how many there are."""
         with self.database.read() as connection:
-            waiting = jobs.candidates(connection, now=now, limit=window)
+            found = jobs.candidates(connection, now=now, limit=window)
+            waiting = [job for job in found if self._has_folder(job)]
             if not waiting:
-                return (), 0
+                return (), len(found)
             needs = [self._need(connection, job) for job in waiting]
             rooms = self._rooms(connection)
         placements, obstacles = place(
             list(zip(waiting, needs, strict=True)), rooms, self._host(needs)
         )
         self.waits = bool(obstacles)
-        return placements, len(waiting)
+        return placements, len(found)
+
+    def _has_folder(self, job: Job) -> bool:
+        """False for a run id that would lead out of the folder of runs: it is never started."""
+        try:
+            self.home.run_path(job.run_id)
+        except RunFolderError as error:
+            log.debug("job %d is left: %s", job.id, error)
+            return False
+        return True
 
     def _take(self, placements: Sequence[Placement], now: float) -> int:
         """Claim jobs, all in one transaction, and start those that are ours."""
@@ -137,7 +148,7 @@ class Claimer:
             share=placement.share,
         )
         if claim is not None:
-            folder = self.home.runs / claim.job.run_id
+            folder = self.home.run_path(claim.job.run_id)
             identity = run_identity(claim.job, created_at=now)
             runs.add_run(connection, new_run(identity, claim.job.config, folder))
         return claim

@@ -80,7 +80,7 @@ class Keeper(Reins):
         self, job: Job, devices: tuple[str, ...], now: float, *, host_mib: int | None = None
     ) -> None:
         """Start the attempt that was just claimed; what can't be started is tried again later."""
-        folder = RunFolder(self.home.runs / job.run_id)
+        folder = RunFolder(self.home.run_path(job.run_id))
         attempt = folder.attempt_folder(job.attempt)
         held = self._hold(job, attempt, devices)
         held.host_mib = host_mib or 0
@@ -106,7 +106,7 @@ class Keeper(Reins):
 
     def adopt(self, job: Job, devices: tuple[str, ...], frozen_seconds: float = 0.0) -> None:
         """Take over an attempt that another worker left: living, ended or lost."""
-        attempt = RunFolder(self.home.runs / job.run_id).attempt_folder(job.attempt)
+        attempt = RunFolder(self.home.run_path(job.run_id)).attempt_folder(job.attempt)
         held = self._hold(job, attempt, devices)
         held.watch.frozen_seconds = frozen_seconds
         if job.frozen_at is not None:

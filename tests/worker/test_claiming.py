@@ -244,3 +244,18 @@ def test_a_stopped_worker_gets_its_job_back_only_if_nobody_has_taken_it(
     for entry in second.keeper.held.values():
         entry.job = replace(entry.job, max_attempts=0)
     turn_until(second, lambda: second.is_done)
+
+
+def test_a_run_id_that_leads_out_of_the_home_is_never_started_and_blocks_nobody(
+    home: Path, database: Database
+) -> None:
+    add(database, a_new_job("aaaaaaa1"), a_new_job("aaaaaaa2"))
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET run_id = '../../out' WHERE id = 1")
+    engine = ExitsAtOnce()
+    worker = a_worker(home, database, engine)
+
+    turn_until(worker, lambda: job(database, 2).state is JobState.SUCCEEDED)
+
+    assert engine.order == ["aaaaaaa2"]
+    assert job(database, 1).state is JobState.QUEUED
