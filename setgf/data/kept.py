@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from setgf.data.memory import free_memory
 from setgf.data.ragged import Array, Integers, count_up, offsets_of
 
 _MIB = 1 << 20
@@ -111,9 +112,7 @@ def fits(size: int, limit_mib: int, device: torch.device) -> bool:
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
     else:
-        import psutil
-
-        free = psutil.virtual_memory().available
+        free = free_memory()
     return size <= free * _SHARE_OF_FREE
 
 
