@@ -109,10 +109,7 @@ def fits(size: int, limit_mib: int, device: torch.device) -> bool:
         return False
     if device.type == "cpu" and size <= _SMALL:
         return True
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = free_memory()
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     return size <= free * _SHARE_OF_FREE
 
 
