@@ -1,4 +1,4 @@
-"""The run folder: the truth of a run. Standard library only.
+"""The run folder: the truth of a run. Standard library only, but for the history of labels.
 
     $SETGF_HOME/runs/<run_id>/
       run.json          who the run is: `RunIdentity`; written once
@@ -12,6 +12,7 @@
         series.jsonl      {"id": 0, "name": "train.loss"}, written before the series' first point
         events.jsonl      {"at": .., "kind": .., ...} a line; one without newline is not there
         predictions-<split>.csv
+        labels.npy        unimodal labels by epoch (`setgf.runs.label_history`), with labels.json
         checkpoints/      best.*, last-*.* and manifest.json, which is written last
         log.txt           standard output and error of the child
         proc.json         the shim and its child: pid, start time, boot id

@@ -85,6 +85,11 @@ class AttemptFolder:
         return self.checkpoints / "manifest.json"
 
     @property
+    def labels(self) -> Path:
+        """Unimodal labels by epoch (`setgf.runs.label_history`)."""
+        return self.path / "labels.npy"
+
+    @property
     def log(self) -> Path:
         """Standard output and error of the child, its newest file (`setgf.worker.attempt_log`)."""
         return self.path / "log.txt"

@@ -10,13 +10,19 @@ import zlib
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from setgf.errors import RunFolderError, StoppedError
 from setgf.runs.atomic import explain, sync_folder, write_atomically
 from setgf.runs.csv_lines import CsvLines
 from setgf.runs.folder import AttemptFolder
 from setgf.runs.journal import CHECK, HEAD, RECORD_SIZE, decode, read_lines, read_series
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from setgf.runs.label_history import LabelWriter
 
 PREDICTION_COLUMNS = ("sample_id", "label", "prediction", "text", "audio", "vision")
 STOP_POLL_SECONDS = 0.05
@@ -69,6 +75,7 @@ class FolderRecorder:
     def __init__(self, attempt: AttemptFolder) -> None:
         self.attempt = attempt
         self._epoch = 0
+        self._labels: LabelWriter | None = None
         self._asked_to_stop = False
         self._next_poll = 0.0
         self._points_path = attempt.points  # made once: `log` is called at every step
@@ -139,6 +146,22 @@ class FolderRecorder:
         path = self.attempt.predictions(split)
         write_atomically(path, format_predictions(rows))
         self.event("predictions", split=str(split), file=path.name)
+
+    def save_labels(
+        self,
+        epoch: int,
+        labels: Mapping[str, NDArray[np.float32]],
+        *,
+        annotated: NDArray[np.float32],
+        sample_ids: Sequence[str],
+    ) -> None:
+        """Append the unimodal labels (N,) of an epoch to the attempt's label history."""
+        self.check_fence()
+        if self._labels is None:
+            from setgf.runs.label_history import LabelWriter
+
+            self._labels = LabelWriter(self.attempt, epoch, tuple(labels), sample_ids, annotated)
+        self._labels.add(labels)
 
     def request_stop(self) -> None:
         """Make `stop_requested` answer True; safe to call from a signal handler."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from setgf.config import ExperimentConfig
 from setgf.data.batch import BatchSource, open_batches
 from setgf.data.normalise import Normaliser, fit_normaliser
@@ -244,6 +246,7 @@ class _Run:
         values["train.samples_per_second"] = (position.samples - self.samples_before) / seconds
         values.update(self.session.labels.describe())
         self.recorder.log(position.step, values)
+        self.keep_labels()
         if is_best:
             self.keeper.keep_best()
         self.recorder.event(
@@ -259,6 +262,17 @@ class _Run:
         position.next_epoch()
         if self.session.is_over or self.keeper.is_due(at_epoch_end=True):
             self.keeper.save()
+
+    def keep_labels(self) -> None:
+        """Store the labels the epoch has generated, if it has: how they drift is worth a look."""
+        found = self.session.labels.generated()
+        if found:
+            self.recorder.save_labels(
+                self.session.position.epoch,
+                {str(task): labels.float().cpu().numpy() for task, labels in found.items()},
+                annotated=np.asarray(self.train.data.labels, dtype=np.float32),
+                sample_ids=self.train.ids,
+            )
 
     def conclude(self) -> FitResult:
         """Score valid and, for the only time, test, with the weights of the best epoch."""

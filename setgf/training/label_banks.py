@@ -86,6 +86,10 @@ class BankLabels(LabelGenerator):
         """Branches whose features are compared: fusion and every task."""
         return (Branch.FUSION, *(Branch(task) for task in self.tasks))
 
+    def generated(self) -> Mapping[Modality, Tensor]:
+        """Return the labels (N,) of every task now."""
+        return self.labels
+
     def describe(self) -> Mapping[str, float]:
         """Return distance to and correlation with the annotation, and the last change, by task."""
         values: dict[str, float] = {}

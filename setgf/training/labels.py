@@ -74,6 +74,10 @@ class LabelGenerator:
     def after_epoch(self, epoch: int, features: Mapping[Branch, Tensor]) -> None:
         """Take features (N, D_s) of the whole train split, all from the weights of this moment."""
 
+    def generated(self) -> Mapping[Modality, Tensor]:
+        """Return the labels (N,) of every task now; empty where none are generated."""
+        return {}
+
     def describe(self) -> Mapping[str, float]:
         """Return what is worth logging of the labels, by series name."""
         return {}

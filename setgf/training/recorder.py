@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from setgf.terms import Split
 
 
@@ -46,6 +49,20 @@ class Recorder(Protocol):
         """Store the predictions of the best epoch on a split."""
         ...
 
+    def save_labels(
+        self,
+        epoch: int,
+        labels: Mapping[str, NDArray[np.float32]],
+        *,
+        annotated: NDArray[np.float32],
+        sample_ids: Sequence[str],
+    ) -> None:
+        """Store the unimodal labels (N,) of every train sample, by modality, after an epoch.
+
+        `annotated` are the labels (N,) they began with; epochs come in order.
+        """
+        ...
+
     def stop_requested(self) -> bool:
         """Return True when the run should checkpoint and leave."""
         ...
@@ -72,6 +89,16 @@ class NullRecorder:
         """Do nothing."""
 
     def save_predictions(self, split: Split, rows: Sequence[SamplePrediction]) -> None:
+        """Do nothing."""
+
+    def save_labels(
+        self,
+        epoch: int,
+        labels: Mapping[str, NDArray[np.float32]],
+        *,
+        annotated: NDArray[np.float32],
+        sample_ids: Sequence[str],
+    ) -> None:
         """Do nothing."""
 
     def stop_requested(self) -> bool:

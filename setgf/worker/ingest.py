@@ -263,21 +263,32 @@ def _follow_predictions(
 ) -> None:
     path = attempt.path / Path(str(event["file"])).name
     try:
-        predictions, data = read_predictions(path), path.read_bytes()
+        predictions = read_predictions(path)
     except RunFolderError as error:
         log.warning("%s They are left out.", error)
         return
     store_predictions(connection, attempt.run.id, str(event["split"]), predictions)
+    _store_file(connection, attempt, path, f"predictions-{event['split']}", float(event["at"]))
+
+
+def _store_file(
+    connection: Connection, attempt: AttemptFolder, path: Path, kind: str, at: float
+) -> None:
+    """Store that an attempt has left a file; nothing where it has not."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return
     add_artifact(
         connection,
         Artifact(
             run_id=attempt.run.id,
             attempt=attempt.number,
-            kind=f"predictions-{event['split']}",
+            kind=kind,
             path=f"{attempt.path.name}/{path.name}",
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
-            created_at=float(event["at"]),
+            created_at=at,
         ),
     )
 
@@ -288,6 +299,7 @@ def _follow_finish(
     run_id, number = attempt.run.id, attempt.number
     final = {str(name): float(value) for name, value in dict(event["metrics"]).items()}
     runs.set_final_metrics(connection, run_id, final, attempt=number)
+    _store_file(connection, attempt, attempt.labels, "labels", float(event["at"]))
     runs.update_run(
         connection,
         run_id,

@@ -50,6 +50,7 @@ class MemoryRecorder:
         self.points: dict[tuple[str, int], tuple[int, float]] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.predictions: dict[Split, list[Any]] = {}
+        self.labels: dict[int, dict[str, Any]] = {}
         self.last_step = 0
 
     def begin_epoch(self, epoch: int) -> None:
@@ -66,6 +67,9 @@ class MemoryRecorder:
 
     def save_predictions(self, split: Split, rows: Any) -> None:
         self.predictions[split] = list(rows)
+
+    def save_labels(self, epoch: int, labels: Any, *, annotated: Any, sample_ids: Any) -> None:
+        self.labels[epoch] = {name: values.copy() for name, values in labels.items()}
 
     def stop_requested(self) -> bool:
         return self.stop_at is not None and self.last_step >= self.stop_at

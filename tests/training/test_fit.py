@@ -246,3 +246,22 @@ def test_half_precision_trains(store, recorder):
     result = fit(tiny_config(precision="bfloat16", max_epochs=1), store, recorder())
 
     assert result.metrics["valid.mae"] < 3
+
+
+@pytest.mark.parametrize("mode", ["reference", "fixed"])
+def test_generated_labels_are_kept_after_every_epoch(store, recorder, mode):
+    kept = recorder(mode)
+    fit(tiny_config(labels__mode=mode, model__name="setgf"), store, kept)
+
+    annotated = store.split(Split.TRAIN).labels
+    assert sorted(kept.labels) == [1, 2, 3]
+    for task, drifted in kept.labels[3].items():
+        shift = float(abs(drifted - annotated).mean())
+        logged = list(kept.series(f"labels.{task}.mean_shift").values())[-1]
+        assert shift == pytest.approx(logged, abs=1e-5) and shift > 0
+
+
+def test_labels_that_never_change_are_not_kept(store, recorder):
+    kept = recorder()
+    fit(tiny_config(labels__mode="copy"), store, kept)
+    assert kept.labels == {}
