@@ -122,8 +122,8 @@ class World(Site):
 
     def _judge_end(self, process: subprocess.Popen[bytes]) -> None:
         """Note a worker that ended by itself; one that could not begin may leave."""
-        log = self.home / "workers" / f"worker-{process.pid}.log"
-        has_begun = log.exists() and " works on " in log.read_text()
+        logs = (self.home / "workers").glob(f"worker*-{process.pid}.log")
+        has_begun = any(" works on " in log.read_text() for log in logs)
         if process.returncode > 0 and not has_begun:
             self.refused += 1
             return

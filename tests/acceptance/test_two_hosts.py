@@ -26,7 +26,8 @@ from tests.worker.processes import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
-WORKER = ("-m", "tests.acceptance.chaos_worker", "--child", "stub", "--lease", "3", "--slots", "2")
+WORKER = ("-m", "tests.acceptance.chaos_worker", "--child", "stub", "--lease", "3")
+"""One job at a time: a group's limit of two needs both hosts."""
 NUM_JOBS = 16
 STEPS = 40
 OUTAGE_SECONDS = 1.0
