@@ -35,7 +35,7 @@ def clean_frames(
     Args:
         path: named in errors.
         modality: whose frames.
-        frames: of every split.
+        frames: of every split, or of one.
         cleaning: takes what was found.
         lengths: (N,) by split, as the file gives them, to compare with.
         pieces: word pieces whose places text features share.
@@ -73,7 +73,7 @@ def _one_width(path: Path, modality: Modality, frames: Mapping[Split, Frames]) -
             f"{path} has `{modality}` of different widths: {found}. "
             "All splits must have the same features."
         )
-    return widths[Split.TRAIN]
+    return next(iter(widths.values()))
 
 
 def _shape(frames: Frames) -> tuple[int, ...]:

@@ -86,8 +86,16 @@ class SplitReader:
     ids: tuple[str, ...]
 
     @staticmethod
-    def open(path: Path, split: Split, content: Any) -> SplitReader:
+    def open(
+        path: Path, split: Split, content: Any, *, needed: Sequence[str] = _NEEDED
+    ) -> SplitReader:
         """Check keys and numbers of samples.
+
+        Args:
+            path: named in errors.
+            split: the same.
+            content: a dictionary of the split's parts.
+            needed: keys it must have.
 
         Raises:
             DataError: a key is missing, the split is empty, or parts differ in samples.
@@ -95,10 +103,10 @@ class SplitReader:
         if not isinstance(content, dict):
             raise DataError(
                 f"`{split}` of {path} is a `{type(content).__name__}`, but must be a dictionary "
-                f"with {_list_keys(_NEEDED)}."
+                f"with {_list_keys(needed)}."
             )
         entries = {str(key): part for key, part in cast(dict[Any, Any], content).items()}
-        missing = [key for key in _NEEDED if key not in entries]
+        missing = [key for key in needed if key not in entries]
         if missing:
             raise DataError(
                 f"`{split}` of {path} lacks {_list_keys(missing)}. "
