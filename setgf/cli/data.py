@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setgf.cli.completion import complete_store
+from setgf.cli.data_split import split_command
 from setgf.cli.output import note, say, say_json, say_table
 from setgf.errors import DataError
 from setgf.home import find_home
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from setgf.data.store import FeatureStore
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Feature stores: import, make, list, show."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Feature stores: import, make, check, list, show, split.",
 )
+app.command("split")(split_command)
 _BYTES_A_MEGABYTE = 1e6
 
 Name = Annotated[str, typer.Option("--name", help="Name of the new feature store.")]
@@ -183,8 +187,7 @@ def _say_stores(stores: list[FeatureStore]) -> None:
             store.name,
             str(store.manifest.dataset),
             *(str(store.manifest.sizes[split]) for split in Split),
-            str(store.manifest.audio_width),
-            str(store.manifest.vision_width),
+            *(_width(store, part) for part in (Modality.AUDIO, Modality.VISION)),
             f"{_size(store) / _BYTES_A_MEGABYTE:.1f}",
             store.manifest.fingerprint,
         )
@@ -202,6 +205,7 @@ def _summary(store: FeatureStore) -> dict[str, object]:
         "language": manifest.language,
         "aligned": manifest.aligned,
         "sizes": manifest.sizes,
+        "modalities": manifest.modalities,
         "audio_width": manifest.audio_width,
         "vision_width": manifest.vision_width,
         "label_range": manifest.label_range,
@@ -210,7 +214,15 @@ def _summary(store: FeatureStore) -> dict[str, object]:
         "fingerprint": manifest.fingerprint,
         "source": manifest.source,
         "source_sha256": manifest.source_sha256,
+        "official": manifest.official,
+        "made_by": manifest.made_by,
     }
+
+
+def _width(store: FeatureStore, modality: Modality) -> str:
+    manifest = store.manifest
+    widths = {Modality.AUDIO: manifest.audio_width, Modality.VISION: manifest.vision_width}
+    return str(widths[modality]) if modality in manifest.modalities else "-"
 
 
 def _size(store: FeatureStore) -> int:

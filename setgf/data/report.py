@@ -180,7 +180,7 @@ def _leak_remarks(leaks: Mapping[str, Sequence[str]]) -> list[str]:
         "shared_videos": "Leak: {} videos are in more than one split: {}. "
         "A model may know the speaker, so test scores may be too good.",
         "shared_clips": "{} clips are in another split than most of their video: {}. "
-        "`--split by-video` makes splits that share none.",
+        "`setgf data split` makes splits that share none.",
     }
     return [
         sentence.format(len(leaks[key]), name_some(leaks[key]))
