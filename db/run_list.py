@@ -98,6 +98,8 @@ class Choice:
     """Only those in the trash, archived or not."""
     limit: int | None = None
     """At most so many."""
+    ids: Sequence[str] | None = None
+    """Only these runs; None for all."""
     dialect: str = "sqlite"
     """Of the database: `sqlite` or `postgresql`."""
 
@@ -122,7 +124,7 @@ def list_rows(
     found = [names.find(asked, _token(asked, name)) for name in columns]
     chosen = ", ".join(["runs.id", *(field.shown or field.sql for field in found)])
     rows = execute(f"SELECT {chosen} FROM runs {_choice(names, choice)}", names.parameters)
-    tags = _tags(execute) if set(TAGS) & set(columns) else _NO_TAGS
+    tags = _tags(execute, choice.ids) if set(TAGS) & set(columns) else _NO_TAGS
     return [
         tuple(
             _value(field, value, tags.get(row[0], ()))
@@ -142,9 +144,11 @@ def list_runs(execute: Execute, choice: Choice) -> list[dict[str, Any]]:
     columns = {name: f"runs.{name}" for name in RUN_COLUMNS} | {"group_name": _GROUP_NAME}
     chosen = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     rows = execute(f"SELECT {chosen} FROM runs {_choice(names, choice)}", names.parameters)
-    tags = _tags(execute)
+    tags = _tags(execute, choice.ids)
     metrics: dict[str, dict[str, float]] = {}
-    for run_id, name, value in execute("SELECT run_id, name, value FROM final_metrics", {}):
+    where, values = _of_runs(choice.ids)
+    query = f"SELECT run_id, name, value FROM final_metrics{where}"
+    for run_id, name, value in execute(query, values):
         metrics.setdefault(run_id, {})[name] = math.nan if value is None else value
     return [_plain_run(dict(zip(columns, row, strict=True)), tags, metrics) for row in rows]
 
@@ -169,6 +173,8 @@ def _choice(names: Names, choice: Choice) -> str:
     conditions = [f"runs.trashed_at IS {'NOT ' if choice.trashed else ''}NULL"]
     if not choice.archived and not choice.trashed:
         conditions.append("NOT runs.archived")
+    if choice.ids is not None:
+        conditions.append(f"runs.id IN ({', '.join(map(names.bind, choice.ids)) or 'NULL'})")
     if choice.where and choice.where.strip():
         now, dialect = time.time(), choice.dialect
         conditions.append(where_sql(names, choice.where, now=now, dialect=dialect))
@@ -176,9 +182,18 @@ def _choice(names: Names, choice: Choice) -> str:
     return f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}{limit}"
 
 
-def _tags(execute: Execute) -> Mapping[str, tuple[str, ...]]:
+def _of_runs(ids: Sequence[str] | None) -> tuple[str, Mapping[str, Any]]:
+    """Return the condition on a table with a column `run_id`, and its values."""
+    if ids is None:
+        return "", {}
+    values = {f"run{place}": run_id for place, run_id in enumerate(ids)}
+    return f" WHERE run_id IN ({', '.join(f':{name}' for name in values) or 'NULL'})", values
+
+
+def _tags(execute: Execute, ids: Sequence[str] | None) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
-    for run_id, tag in execute("SELECT run_id, tag FROM tags ORDER BY run_id, tag", {}):
+    where, values = _of_runs(ids)
+    for run_id, tag in execute(f"SELECT run_id, tag FROM tags{where} ORDER BY run_id, tag", values):
         found.setdefault(run_id, []).append(tag)
     return {run_id: tuple(words) for run_id, words in found.items()}
 
