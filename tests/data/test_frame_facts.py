@@ -132,3 +132,17 @@ def test_reports_of_earlier_stores_are_shown_too(home: Home, missing: str) -> No
     lines = list(describe_store(replace(store, manifest=replace(store.manifest, report=report))))
 
     assert any(line.startswith("Classes") for line in lines)
+
+
+def test_ridge_without_words_or_frames_answers_the_mean() -> None:
+    splits = {
+        split: replace(make_split(str(split), (0, 0, 0)), transcripts=("", " ", "..."))
+        for split in Split
+    }
+
+    found = describe_ridge(splits, tuple(Modality))
+
+    labels = splits[Split.TEST].labels
+    assert found["text"]["mae"] == pytest.approx(float(np.abs(labels - labels.mean()).mean()))
+    assert found["audio"] == found["text"]
+    assert "corr" not in found["text"]
