@@ -39,7 +39,10 @@ MOST_LEFT_OUT = 5
 def add(
     data: Annotated[
         str | None,
-        typer.Option(help="Feature store (`setgf data list`).", autocompletion=complete_store),
+        typer.Option(
+            help="Feature stores, separated by commas; * for any letters (`setgf data list`).",
+            autocompletion=complete_store,
+        ),
     ] = None,
     model: Annotated[
         str,
@@ -124,7 +127,7 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Queue one job for every model, every point of the grid and every seed.
+    """Queue one job for every feature store, model, point of the grid and seed.
 
     Everything is checked first: the feature store, the settings, the text encoder. A job whose
     experiment is queued or done already is left out, and said so.
@@ -148,6 +151,8 @@ def add(
 
     Example: setgf queue add --data mosi --model setgf,text_only --seeds 1111-1115
     --grid optim.lr=1e-4,5e-4 --time-limit 4h --set max_epochs=20
+
+    Example: setgf queue add --data 'mosi-fold*' --model setgf (every fold, `setgf data split`)
     """
     from setgf.cli import queue_batch
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from setgf.cli.job_words import actor
 from setgf.errors import ConfigError, SetgfError
 from setgf.home import find_home
-from setgf.worker.submit import MOST_JOBS, group_kind, plan_jobs
+from setgf.worker.submit import MOST_JOBS, group_kind, plan_jobs_on_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def from_request(request: Request, *, group: str | None, now: float) -> Batch:
     Raises:
         ConfigError, DataError, EncoderError: what `plan_jobs` refuses.
     """
-    jobs = plan_jobs(find_home(), request)
+    jobs = plan_jobs_on_all(find_home(), request)
     check_group(group)
     if group is None and len(jobs) > 1:
         group = _group_name(request, now)
@@ -80,7 +80,7 @@ def from_file(path: Path, *, now: float, hold: bool, group: str | None) -> Batch
         )
         try:
             check_group(section.group)
-            jobs = plan_jobs(find_home(), request)
+            jobs = plan_jobs_on_all(find_home(), request)
         except SetgfError as error:
             problems += [f"{section.where}: {line}" for line in str(error).splitlines()]
             continue
@@ -176,5 +176,5 @@ def _ids_of(entry: Entry, kind: str, of_section: dict[str, list[int]]) -> list[i
 def _group_name(request: Request, now: float) -> str:
     """Return a name that can be typed without quotes."""
     begin = request.name or f"{'+'.join(request.models)}-{request.data_name}"
-    words = "-".join(begin.split()).replace(":", "-")
+    words = "-".join(begin.split()).replace(":", "-").replace(",", "+").replace("*", "")
     return f"{words}-{time.strftime('%m%d-%H%M%S', time.localtime(now))}"

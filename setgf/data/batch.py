@@ -18,8 +18,9 @@ from setgf.config import DataConfig
 from setgf.data.frame_facts import FRAMED, ragged_of
 from setgf.data.frames import Scaling, prepare, prepared_lengths
 from setgf.data.kept import PaddedSequences, SequenceMaker, fits, send
-from setgf.data.normalise import Normaliser, fit_normaliser, selected_columns, width_of
+from setgf.data.normalise import Normaliser, fit_normaliser, selected_columns
 from setgf.data.ragged import Array, Integers, Ragged
+from setgf.data.selection import width_of
 from setgf.data.store import FeatureStore, SplitData
 from setgf.data.tokens import TokenFacts, tokenise
 from setgf.home import Home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 
@@ -42,6 +43,27 @@ def _read_whole(path: Path) -> Manifest:
             raise
         return _read_whole(path)
     return manifest
+
+
+def matching_stores(home: Home, words: str) -> tuple[str, ...]:
+    """Return the names of stores in `words`: separated by commas, `*` for any letters.
+
+    A name without `*` need not be there.
+
+    Raises:
+        DataError: no store is like a word with `*`, or there is no word.
+    """
+    known = store_names(home)
+    found: dict[str, None] = {}
+    for word in filter(None, (part.strip() for part in words.split(","))):
+        names = fnmatch.filter(known, word) if "*" in word else [word]
+        if not names:
+            listed = ", ".join(f"`{entry}`" for entry in known) or "none yet"
+            raise DataError(f"No feature store is named like `{word}`. Known: {listed}.")
+        found |= dict.fromkeys(names)
+    if not found:
+        raise DataError(f"`{words}` names no feature store. See `setgf data list`.")
+    return tuple(found)
 
 
 def check_size(path: Path, manifest: Manifest, name: str) -> None:

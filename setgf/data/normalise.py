@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from setgf.config import DataConfig
-from setgf.config.columns import parse_columns
 from setgf.data.frame_facts import ragged_of
 from setgf.data.frames import Scaling, fit_scaling
 from setgf.data.ragged import Integers
+from setgf.data.selection import selected_features
 from setgf.data.store import FeatureStore, Manifest
-from setgf.errors import ConfigError
 from setgf.terms import Modality, Split
 
 
@@ -48,25 +47,13 @@ def fit_normaliser(store: FeatureStore, config: DataConfig) -> Normaliser | None
     )
 
 
-def width_of(manifest: Manifest, modality: Modality) -> int:
-    """Return D of audio or vision."""
-    return manifest.audio_width if modality is Modality.AUDIO else manifest.vision_width
-
-
 def selected_columns(manifest: Manifest, config: DataConfig, modality: Modality) -> Integers | None:
     """Return the numbers (D_m,) of the features the model sees; None stands for all.
 
     Raises:
         ConfigError: the store has no feature of that number.
     """
-    chosen = config.audio_features if modality is Modality.AUDIO else config.vision_features
-    columns = parse_columns(chosen)
-    width = width_of(manifest, modality)
-    if columns and columns[-1] >= width:
-        raise ConfigError(
-            f"`data.{modality}_features` names feature {columns[-1]}, but {modality} of the "
-            f"feature store `{config.name}` has the features 0 to {width - 1}."
-        )
+    columns = selected_features(manifest, config, modality)
     return np.array(columns, np.int64) if columns else None
 
 

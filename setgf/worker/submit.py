@@ -7,7 +7,7 @@ preset or model, an encoder that is not there, a metric the data set does not ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -46,6 +46,7 @@ class Request:
     """What a user asks for: a job for every model, every point of the grid and every seed."""
 
     data_name: str
+    """A feature store; several with commas between, and `*`, for `plan_jobs_on_all`."""
     models: tuple[str, ...] = ("setgf",)
     seeds: tuple[int, ...] = (1111,)
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -100,6 +101,29 @@ def plan_jobs(home: Home, request: Request) -> tuple[NewJob, ...]:
     ]
     _check([config for config, _ in configs], dataset)
     return tuple(_job(request, config, point, dataset) for config, point in configs)
+
+
+def plan_jobs_on_all(home: Home, request: Request) -> tuple[NewJob, ...]:
+    """Return the jobs of a request on every feature store that `data_name` names.
+
+    Args:
+        home: where the stores are.
+        request: its `data_name` may hold several names with commas between, and `*`.
+
+    Raises:
+        ConfigError: what `plan_jobs` refuses, or too many jobs together.
+        DataError, EncoderError: what `plan_jobs` refuses.
+    """
+    from setgf.data.find_store import matching_stores
+
+    names = matching_stores(home, request.data_name)
+    jobs: list[NewJob] = []
+    for name in names:
+        own_name = f"{request.name} {name}" if request.name and len(names) > 1 else request.name
+        jobs += plan_jobs(home, replace(request, data_name=name, name=own_name))
+        if len(jobs) > MOST_JOBS:
+            raise ConfigError(f"That would be more than {MOST_JOBS} jobs on {len(names)} stores.")
+    return tuple(jobs)
 
 
 def group_kind(request: Request) -> str:
@@ -177,6 +201,8 @@ def _config(
             raise ConfigError(
                 f"`{full_name(name)}` can't be set twice; use `{option[full_name(name)]}`."
             )
+    from setgf.data.selection import FEATURED, selected_features
+
     settings = {**request.settings, **point, **chosen}
     is_chosen = any(full_name(name) == _MODALITIES for name in settings)
     if not is_chosen and set(manifest.modalities) != set(MODALITIES):
@@ -188,6 +214,8 @@ def _config(
             f"`{_MODALITIES}` names {', '.join(missing)}, but the feature store "
             f"`{request.data_name}` has only {', '.join(manifest.modalities)}."
         )
+    for modality in FEATURED:
+        selected_features(manifest, config.data, modality)
     return config
 
 

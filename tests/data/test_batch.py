@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ ANY_SETTINGS = st.fixed_dictionaries(
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
 )
 @given(st.permutations(range(26)), st.lists(st.integers(1, 9), min_size=1), ANY_SETTINGS)
 def test_numbers_are_the_same_whatever_the_grouping(
@@ -109,7 +108,7 @@ def test_what_does_not_fit_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert fits(3 * mib, 3, cpu)
     assert not fits(3 * mib + 1, 3, cpu)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=400 * mib))
+    monkeypatch.setattr("setgf.data.kept.free_memory", lambda: 400 * mib)
     assert fits(100 * mib, 1024, cpu)
     assert not fits(101 * mib, 1024, cpu)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from setgf.config import config_from_dict
 from setgf.data.synthetic import synthesise
 from setgf.errors import ConfigError, DataError, EncoderError, UnknownSettingError
 from setgf.home import Home
-from setgf.worker.submit import Request, plan_jobs
+from setgf.worker.submit import Request, plan_jobs, plan_jobs_on_all
 
 
 @pytest.fixture
@@ -136,3 +137,32 @@ def test_what_a_job_needs_is_carried(store: Home) -> None:
 
     assert (job.gpus, job.memory_mib, job.time_limit, job.not_before) == (0.5, 6144, 60.0, 9.0)
     assert (job.after_any, job.owner) == ((3,), "ada")
+
+
+def test_a_request_may_name_several_stores(store: Home) -> None:
+    for fold in (1, 2):
+        synthesise(store, f"small-fold{fold}", num_samples=24, seed=fold)
+
+    folds = plan_jobs_on_all(store, replace(request(seeds=(1, 2)), data_name="small-fold*"))
+    named = plan_jobs_on_all(
+        store, replace(request(name="mine"), data_name="small, small-fold2,small*2")
+    )
+
+    assert [(job.data_name, job.seed) for job in folds] == [
+        ("small-fold1", 1), ("small-fold1", 2), ("small-fold2", 1), ("small-fold2", 2),
+    ]  # fmt: skip
+    assert len({job.fingerprint for job in folds}) == 4
+    assert len({job.variant for job in folds}) == 2
+    assert [job.name for job in named] == ["mine small", "mine small-fold2"]
+    for words, match in (("big*", "No feature store is named like `big\\*`"), (",", "names no")):
+        with pytest.raises(DataError, match=match):
+            plan_jobs_on_all(store, replace(request(), data_name=words))
+
+
+def test_a_feature_the_store_does_not_have_is_refused(store: Home) -> None:
+    refuse(
+        store,
+        ConfigError,
+        "`data.audio_features` names feature 9, but audio of the feature store `small` has",
+        settings={"data.audio_features": "0-2,9"},
+    )
