@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from db.records import Event, Job, Points, Prediction, Run, RunDetail, Worker
+from db.records import Points, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +55,6 @@ class RunsBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueBody:
-    """The Queue screen."""
-
-    jobs: tuple[Job, ...] = ()
-    workers: tuple[Worker, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LogText:
     """The end of a log."""
 
@@ -72,68 +63,6 @@ class LogText:
     lines: tuple[str, ...]
     is_cut: bool = False
     """True when earlier lines are left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunBody:
-    """The Run screen; only the part of the open tab is read."""
-
-    detail: RunDetail | None = None
-    points: tuple[Points, ...] = ()
-    log: LogText | None = None
-    events: tuple[Event, ...] = ()
-    predictions: tuple[Prediction, ...] = ()
-    transcripts: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """A metric over seeds."""
-
-    mean: float
-    sd: float | None
-    """Sample standard deviation; None for fewer than two seeds and where it was not published."""
-
-
-class RowKind(StrEnum):
-    """Where a line of the comparison comes from."""
-
-    RUNS = "runs"
-    FLOOR = "floor"
-    PUBLISHED = "published"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRow:
-    """A line of the comparison: one variant over its seeds, a floor, or a published result."""
-
-    key: str
-    kind: RowKind
-    label: str
-    scores: Mapping[str, Score]
-    """By metric name; what is unknown is missing."""
-    num_seeds: int = 0
-    """Seeds that count."""
-    num_failed: int = 0
-    num_unfinished: int = 0
-    remark: str = ""
-    """Of a published row how its epoch was chosen, and its source."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareBody:
-    """The Compare screen."""
-
-    choices: tuple[str, ...] = ()
-    """Feature stores with runs."""
-    choice: str = ""
-    """The one shown."""
-    dataset: str = ""
-    metrics: tuple[str, ...] = ()
-    """Names of the columns, in their order."""
-    lower_is_better: frozenset[str] = frozenset()
-    rows: tuple[ModelRow, ...] = ()
-    """Ours, floors, then published ones; the best of each first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,6 +142,14 @@ def describe_settings() -> Mapping[str, tuple[Value, str]]:
     return {name: (default, sentences[name]) for name, default in defaults.items()}
 
 
+def allowed_values(name: str) -> tuple[str, ...]:
+    """Return all that a setting may be, as text; empty where anything of its type may be."""
+    kind = _setting_types()[full_name(name)]
+    if kind is bool:
+        return ("true", "false")
+    return tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
+
+
 def flatten_plain(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested settings by dotted name."""
     flat: dict[str, Any] = {}

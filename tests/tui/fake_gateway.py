@@ -12,6 +12,7 @@ from db.records import (
     Checkpoint,
     Device,
     Event,
+    Group,
     Job,
     JobState,
     Points,
@@ -21,8 +22,12 @@ from db.records import (
     SeriesSummary,
     Worker,
 )
-from tui.gateway import FilterProblem, GatewayError
+from tests.tui.fake_queue import FakeQueue
+from tests.tui.fake_runs import FakeRuns
+from tui.gateway import GatewayError
+from tui.job_records import Alert
 from tui.records import CompareBody, Counts, LogText, ModelRow, RowKind, Score, StoreFacts
+from tui.settings import Remembered
 
 NOW = 1_764_000_000.0
 """Time of every test: an instant on 2025-11-24."""
@@ -215,13 +220,18 @@ SERIES = (
 
 
 @dataclass
-class FakeGateway:
+class FakeGateway(FakeQueue, FakeRuns):
     """In-memory records; every field may be changed while the dashboard runs."""
 
     runs: list[Run] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     stores: list[StoreFacts] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    refusal: str = ""
+    """Said by every change of the queue while it is set."""
     log: LogText = field(default_factory=lambda: LogText(path="", lines=()))
     place: str = "/data/ada/setgf/setgf.db"
     read_only: bool = False
@@ -230,6 +240,8 @@ class FakeGateway:
     changes: int = 1
     calls: list[tuple[str, Any]] = field(default_factory=list)
     """Actions carried out."""
+    trash: list[Run] = field(default_factory=list[Run])
+    remembered: Remembered = field(default_factory=lambda: Remembered(None))
 
     def touch(self) -> None:
         """Say that something changed."""
@@ -249,15 +261,6 @@ class FakeGateway:
             workers=sum(one.state == "alive" for one in self.workers),
             runs=len(self.runs),
         )
-
-    def list_runs(self, where: str = "") -> tuple[Run, ...]:
-        if "learning" in where:
-            raise FilterProblem("Unknown name `learning`. Did you mean `optim.lr`?")
-        found = [one for one in self.runs if not one.archived]
-        if "==" in where:
-            name = where.split('"')[1]
-            found = [one for one in found if one.model == name]
-        return tuple(sorted(found, key=lambda one: -one.created_at))
 
     def run_detail(self, run_id: str) -> RunDetail | None:
         of = next((one for one in self.runs if one.id == run_id), None)
@@ -287,12 +290,6 @@ class FakeGateway:
             for run_id in run_ids
             if run_id in by_id and by_id[run_id].step and series in SERIES
         )
-
-    def list_jobs(self) -> tuple[Job, ...]:
-        return tuple(self.jobs)
-
-    def list_workers(self) -> tuple[Worker, ...]:
-        return tuple(self.workers)
 
     def list_events(self, run_id: str) -> tuple[Event, ...]:
         states = ("queued", "starting", "running")
@@ -355,38 +352,6 @@ class FakeGateway:
 
     def list_stores(self) -> tuple[StoreFacts, ...]:
         return tuple(self.stores)
-
-    def cancel_jobs(self, job_ids: Sequence[int]) -> str:
-        return self._change("cancel", job_ids, JobState.CANCELLED)
-
-    def retry_jobs(self, job_ids: Sequence[int]) -> str:
-        return self._change("retry", job_ids, JobState.QUEUED)
-
-    def hold_jobs(self, job_ids: Sequence[int]) -> str:
-        return self._change("hold", job_ids, JobState.HELD)
-
-    def release_jobs(self, job_ids: Sequence[int]) -> str:
-        return self._change("release", job_ids, JobState.QUEUED)
-
-    def _change(self, verb: str, job_ids: Sequence[int], state: JobState) -> str:
-        self.calls.append((verb, tuple(job_ids)))
-        self.jobs = [
-            replace(one, state=state) if one.id in set(job_ids) else one for one in self.jobs
-        ]
-        self.touch()
-        return f"{verb} {' '.join(map(str, job_ids))}"
-
-    def archive_runs(self, run_ids: Sequence[str], *, archived: bool) -> str:
-        self.calls.append(("archive", tuple(run_ids)))
-        self.runs = [
-            replace(one, archived=archived) if one.id in set(run_ids) else one for one in self.runs
-        ]
-        self.touch()
-        return f"{len(run_ids)} put away"
-
-    def tag_runs(self, run_ids: Sequence[str], tag: str, *, present: bool) -> str:
-        self.calls.append(("tag", tuple(run_ids)))
-        return "tagged"
 
 
 def _attempt(of: Run) -> Attempt:

@@ -264,7 +264,8 @@ class DataScreen(Screen[None], inherit_bindings=False):
 
     def on_action_done(self, message: ActionDone) -> None:
         """Say what was done and show its effect at once."""
-        self.notify(message.report)
+        if message.report:
+            self.notify(message.report)
         self.reread()
 
     def on_action_failed(self, message: ActionFailed) -> None:

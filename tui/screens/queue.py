@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from db.records import Job, JobState
+from db.records import JobState
 from tui.formatting import plural
 from tui.gateway import Gateway
+from tui.job_records import QueueBody
 from tui.messages import OpenRun
-from tui.records import QueueBody
-from tui.screens.base import Clock, DataScreen
+from tui.screens.base import Clock
+from tui.screens.queue_actions import QueueActions
 from tui.widgets.filter_line import FilterLine, has_words
-from tui.widgets.job_table import JobRow, JobTable
+from tui.widgets.job_table import JobRow, JobTable, remark
 from tui.widgets.table import Table
 from tui.widgets.worker_panel import WorkerPanel, WorkersShown
 
-RETRYABLE = (JobState.FAILED, JobState.CANCELLED, JobState.LOST)
 
-
-class QueueScreen(DataScreen):
+class QueueScreen(QueueActions):
     """Jobs on the left, workers with their devices on the right."""
 
     NAME = "queue"
     EMPTY = (
         "The queue is empty.",
-        "\nAdd jobs, one for each seed:\n\n"
+        "\nPress a to add jobs, or:\n\n"
         "$ setgf queue add --data NAME --model setgf --seeds 1111-1115",
     )
     DEFAULT_CSS = """
@@ -43,9 +41,6 @@ class QueueScreen(DataScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("ctrl+k", "cancel", "cancel", key_display="^k"),
-        Binding("R", "retry", "retry"),
-        Binding("H", "hold", "hold or release"),
         Binding("escape", "clear", "no filter, no selection", show=False),
     ]
 
@@ -67,19 +62,19 @@ class QueueScreen(DataScreen):
     def read(self, request: object) -> QueueBody:
         """Read jobs and workers."""
         del request
-        return QueueBody(jobs=self.gateway.list_jobs(), workers=self.gateway.list_workers())
+        return self.gateway.read_queue()
 
     def has_nothing(self, body: QueueBody) -> bool:
         """Return True when there are neither jobs nor workers."""
-        return not body.jobs and not body.workers
+        return not body.lines and not body.workers
 
     def grows_old(self) -> bool:
         """Return True: a worker that died changes nothing, its heartbeat grows old."""
         return bool(self.body.workers)
 
     def ticks(self) -> bool:
-        """Return True while a job runs: its time grows."""
-        return any(job.state.is_live for job in self.body.jobs)
+        """Return True while times are shown that grow or shrink: of what runs or waits."""
+        return any(line.job.is_live or line.starts_at for line in self.body.lines)
 
     @property
     def body(self) -> QueueBody:
@@ -90,10 +85,9 @@ class QueueScreen(DataScreen):
         """Hand jobs and workers to their widgets."""
         now = self.frame.read_at if self.frame else 0.0
         self._show_rows()
-        names = {job.id: job.name for job in body.jobs}
-        self.query_one(WorkerPanel).show(
-            WorkersShown(workers=body.workers, job_names=names, now=now)
-        )
+        names = {line.job.id: line.job.name for line in body.lines}
+        shown = WorkersShown(workers=body.workers, job_names=names, use=body.use, now=now)
+        self.query_one(WorkerPanel).show(shown)
 
     def _show_rows(self) -> None:
         now = self.frame.read_at if self.frame else 0.0
@@ -102,25 +96,27 @@ class QueueScreen(DataScreen):
             for device in worker.devices:
                 if device.job_id is not None:
                     devices.setdefault(device.job_id, []).append(device.name)
-        self.query_one(JobTable).show(
-            JobRow(job=job, device=", ".join(devices.get(job.id, ())), now=now)
-            for job in self.body.jobs
-            if has_words(self._filter, _haystack(job))
+        rows = (
+            JobRow(line=line, device=", ".join(devices.get(line.job.id, ())), now=now)
+            for line in self.body.lines
         )
+        self.query_one(JobTable).show(r for r in rows if has_words(self._filter, _haystack(r)))
 
     def describe(self) -> str:
         """Return how many jobs are in each state, selection and filter."""
         table = self.query_one(JobTable)
-        states = [job.state for job in self.body.jobs]
+        states = [line.job.state for line in self.body.lines]
         parts = self._remark() + [
-            f"{states.count(state)} {state.value}" for state in JobState if state in states
+            f"{states.count(state.value)} {state.value}" for state in JobState if state in states
         ]
         if len(table.rows) != len(states):
             parts.insert(0, f"{len(table.rows)} of {plural(len(states), 'job')}")
         if table.selection:
-            parts.append(f"{len(table.selection)} selected")
+            parts.insert(0, f"{len(table.selection)} selected")
         if self._filter:
             parts.append(f"filter: {self._filter}")
+        if self.body.num_older:
+            parts.append(f"{self.body.num_older} cleared or older")
         if self.gateway.read_only:
             parts.append("read-only")
         return " · ".join(parts)
@@ -128,8 +124,17 @@ class QueueScreen(DataScreen):
     def _remark(self) -> list[str]:
         """Return why the job under the cursor is where it is."""
         row = self.query_one(JobTable).cursor_row
-        said = (row.job.error or row.job.reason) if row else ""
-        return [f"job {row.job.id}: {' '.join(said.split())}"] if row and said else []
+        said = remark(row) if row else ""
+        return [f"job {row.line.job.id}: {said}"] if row and said else []
+
+    def run_id_here(self) -> str | None:
+        """Return the run of the job under the cursor."""
+        row = self.query_one(JobTable).cursor_row
+        return None if row is None else row.line.job.run_id
+
+    def rows(self, is_meant: Callable[[JobRow], bool]) -> tuple[JobRow, ...]:
+        """Return the rows an action is meant for."""
+        return tuple(row for row in self.query_one(JobTable).chosen if is_meant(row))
 
     # Keys
 
@@ -137,16 +142,11 @@ class QueueScreen(DataScreen):
         """Say why the job is where it is."""
         self.show_status()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False for actions where nothing may be changed."""
-        del parameters
-        return not (self.gateway.read_only and action in ("cancel", "retry", "hold"))
-
     def on_table_opened(self, message: Table.Opened) -> None:
         """Show the job's run."""
-        row = self.query_one(JobTable).cursor_row
-        if message.key is not None and row is not None:
-            self.post_message(OpenRun(row.job.run_id))
+        run_id = self.run_id_here()
+        if message.key is not None and run_id is not None:
+            self.post_message(OpenRun(run_id))
 
     def on_table_changed(self, _message: Table.Changed) -> None:
         """Say what is selected."""
@@ -173,54 +173,8 @@ class QueueScreen(DataScreen):
         elif self._filter:
             self.on_filter_line_filtered(FilterLine.Filtered("", is_final=True))
 
-    def action_cancel(self) -> None:
-        """Cancel the chosen jobs that are not over yet."""
-        jobs = self._chosen(lambda state: not state.is_finished)
-        live = sum(job.state.is_live for job in jobs)
-        detail = "Jobs that wait leave the queue; `R` puts them back."
-        if live:
-            detail = f"{plural(live, 'running job')} will stop; its checkpoint stays."
-        self._ask("Cancel", jobs, detail, self.gateway.cancel_jobs)
 
-    def action_retry(self) -> None:
-        """Queue the chosen jobs again."""
-        jobs = self._chosen(lambda state: state in RETRYABLE)
-        detail = "They go on from their last checkpoint where there is one."
-        self._ask("Retry", jobs, detail, self.gateway.retry_jobs)
-
-    def action_hold(self) -> None:
-        """Hold the chosen queued jobs; where there are none, release those held."""
-        queued = self._chosen(lambda state: state is JobState.QUEUED, quiet=True)
-        held = self._chosen(lambda state: state is JobState.HELD, quiet=True)
-        if queued:
-            self.act(partial(self.gateway.hold_jobs, [job.id for job in queued]))
-        elif held:
-            self.act(partial(self.gateway.release_jobs, [job.id for job in held]))
-        else:
-            self.notify("Only a queued job can be held, only a held one released.")
-
-    def _chosen(
-        self, is_meant: Callable[[JobState], bool], *, quiet: bool = False
-    ) -> tuple[Job, ...]:
-        rows = self.query_one(JobTable).chosen
-        jobs = tuple(row.job for row in rows if is_meant(row.job.state))
-        if rows and not jobs and not quiet:
-            self.notify(f"Nothing to do for a job that is {rows[0].job.state.value}.")
-        return jobs
-
-    def _ask(
-        self,
-        verb: str,
-        jobs: Sequence[Job],
-        detail: str,
-        action: Callable[[Sequence[int]], str],
-    ) -> None:
-        if jobs:
-            ids = [job.id for job in jobs]
-            names = f"job {ids[0]} ({jobs[0].name})" if len(ids) == 1 else plural(len(ids), "job")
-            self.act_after_asking(f"{verb} {names}?", detail, partial(action, ids))
-
-
-def _haystack(job: Job) -> str:
-    words = (str(job.id), job.name, job.model, job.data_name, job.state.value, job.reason)
-    return " ".join((*words, job.group_name or "", job.error or "", *job.tags))
+def _haystack(row: JobRow) -> str:
+    job = row.line.job
+    words = (str(job.id), job.name, job.model, job.data_name, job.state, job.reason, job.owner)
+    return " ".join((*words, job.group_name or "", job.error or "", row.line.why))

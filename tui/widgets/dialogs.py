@@ -110,3 +110,37 @@ class Choose(ModalScreen[str | None]):
     def action_cancel(self) -> None:
         """Close without a choice."""
         self.dismiss(None)
+
+
+class Ask(ModalScreen[str | None]):
+    """Asks for one line of text."""
+
+    DEFAULT_CSS = """
+    Ask { align: center middle; background: $background 60%; }
+    Ask > Vertical { width: 64; max-width: 90%; height: auto; padding: 1 2; background: $panel;
+        border-left: thick $primary; }
+    Ask .question { text-style: bold; }
+    Ask .detail { color: $dim; margin-bottom: 1; }
+    Ask Input { border: none; height: 1; padding: 0 1; background: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
+
+    def __init__(self, question: str, detail: str, value: str = "") -> None:
+        super().__init__()
+        self._question, self._detail, self._value = question, detail, value
+
+    def compose(self) -> ComposeResult:
+        """Yield the question over the line."""
+        with Vertical():
+            yield Static(self._question, classes="question", markup=False)
+            yield Static(self._detail, classes="detail", markup=False)
+            yield Input(self._value, select_on_focus=True)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Close with the text."""
+        event.stop()
+        self.dismiss(event.value.strip())
+
+    def action_cancel(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)
