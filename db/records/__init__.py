@@ -4,6 +4,7 @@ Times are seconds since the epoch, UTC. A series is named `split.name` when it b
 branch (`valid.mae`), else `split.branch.name` (`valid.text.mae`).
 """
 
+from db.records.curves import Buckets, Curve
 from db.records.files import Artifact, Checkpoint
 from db.records.metrics import Point, Points, Prediction, SeriesSummary
 from db.records.presence import Device, NewWorker, Sample, Worker
@@ -24,9 +25,11 @@ __all__ = [
     "Action",
     "Artifact",
     "Attempt",
+    "Buckets",
     "Checkpoint",
     "Claim",
     "Command",
+    "Curve",
     "Device",
     "Event",
     "FailureClass",

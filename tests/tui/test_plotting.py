@@ -133,10 +133,12 @@ def test_any_data_at_any_size_gives_rows_of_that_size(
         assert sum(len(span.text) for span in row) == width
 
 
-def test_nan_and_infinite_values_are_marked_at_the_bottom() -> None:
-    rows = text_of([line([1.0, 2.0, math.nan, 1.0, math.inf, 2.0])])
+@pytest.mark.parametrize(("height", "row"), [(12, -2), (6, -2)])
+def test_nan_and_infinite_values_are_marked_on_the_axis(height: int, row: int) -> None:
+    rows = text_of([line([1.0, 2.0, math.nan, 1.0, math.inf, 2.0])], height=height)
 
-    assert rows[-3].count("✕") == 2
+    assert rows[row].count("✕") == 1
+    assert rows[row].count("∞") == 1
 
 
 def test_log_axis_has_powers_of_ten_and_leaves_out_what_has_no_logarithm() -> None:

@@ -1,16 +1,23 @@
-"""Colours and markers of series: distinguishable to colour-blind eyes, and without colour.
+"""Colours of series: distinguishable to colour-blind eyes.
 
 Hues are those of Okabe and Ito (2008), lightened on dark ground and darkened on light ground.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+
+from tui.plotting.glyphs import MARKERS, UNICODE
+
+__all__ = ["DARK", "LIGHT", "MARKERS", "NUM_SLOTS", "assign_slots", "colour", "dash", "marker"]
 
 DARK = ("#56b4e9", "#e69f00", "#2ec4a0", "#f0744a", "#d98cc0", "#f0e442", "#8fa3ff", "#c8c8c8")
 LIGHT = ("#0072b2", "#b06a00", "#00805c", "#c4450c", "#a8488a", "#7d7200", "#4050c0", "#505050")
-MARKERS = ("●", "▲", "■", "◆", "▼", "★", "○", "△")
 NUM_SLOTS = len(DARK)
+DASHES = ((1, 1), (16, 11), (6, 3), (24, 20))
+"""Period and drawn part in dot columns: solid, dashed, dotted, long dashes."""
+BASELINE_DASH = (10, 6)
 
 
 def colour(slot: int, *, dark: bool) -> str:
@@ -20,15 +27,20 @@ def colour(slot: int, *, dark: bool) -> str:
 
 def marker(slot: int) -> str:
     """Return the one-cell marker of a slot."""
-    return MARKERS[slot % NUM_SLOTS]
+    return UNICODE.marker(slot)
+
+
+def dash(slot: int, *, has_colour: bool) -> tuple[int, int]:
+    """Return period and drawn part of a line: where colour can't, dashes tell lines apart."""
+    return DASHES[(slot // NUM_SLOTS if has_colour else slot) % len(DASHES)]
 
 
 def assign_slots(keys: Iterable[str], held: Mapping[str, int]) -> dict[str, int]:
-    """Give every key a slot: its former one where that is free, else the lowest free one.
+    """Give every key a slot: its former one where that is free, else one that nobody held.
 
     Args:
         keys: what is drawn, most important first.
-        held: slots given before, also to keys no longer drawn.
+        held: slots given before, also to keys no longer drawn: they get theirs back.
     """
     slots: dict[str, int] = {}
     taken: set[int] = set()
@@ -37,8 +49,10 @@ def assign_slots(keys: Iterable[str], held: Mapping[str, int]) -> dict[str, int]
         if key in held and held[key] not in taken:
             slots[key] = held[key]
             taken.add(held[key])
+    holders = Counter(held.values())
     for key in wanted:
         if key not in slots:
-            slots[key] = next(n for n in range(len(wanted) + 1) if n not in taken)
+            free = (n for n in range(max(len(wanted), NUM_SLOTS)) if n not in taken)
+            slots[key] = min(free, key=lambda n: (holders[n], n))
             taken.add(slots[key])
     return slots

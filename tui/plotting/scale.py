@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -16,6 +17,9 @@ class AxisKind(StrEnum):
     NUMBER = "number"
     LOG = "log"
     SECONDS = "seconds"
+    """A duration."""
+    CLOCK = "clock"
+    """Seconds since the epoch, written as local time."""
 
 
 def padded_range(low: float, high: float, share: float = 0.04) -> tuple[float, float]:
@@ -56,6 +60,22 @@ def time_ticks(low: float, high: float, count: int) -> list[float]:
     return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
+def clock_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return ticks at round local times: a day begins at midnight where the user is."""
+    shift = time.localtime(low).tm_gmtoff if high > low else 0
+    return [tick - shift for tick in time_ticks(low + shift, high + shift, count)]
+
+
+def round_range(low: float, high: float) -> tuple[float, float]:
+    """Return a somewhat wider range with round ends: it stays when values creep beyond it."""
+    if not (math.isfinite(low) and math.isfinite(high)) or not high > low:
+        return low, high
+    unit = 10.0 ** math.floor(math.log10(high - low)) / 5
+    if unit <= abs(high) * 1e-12 or unit == 0.0:
+        return low, high
+    return math.floor(low / unit) * unit, math.ceil(high / unit) * unit
+
+
 def log_ticks(low: float, high: float, count: int) -> list[float]:
     """Return ticks (as log10) at powers of ten, with 2 and 5 between where decades are few."""
     if not high > low:
@@ -74,6 +94,8 @@ def tick_labels(ticks: Sequence[float], kind: AxisKind = AxisKind.NUMBER) -> lis
     """Return one label a tick, all with the same number of decimals."""
     if kind is AxisKind.SECONDS:
         return [_seconds(tick) for tick in ticks]
+    if kind is AxisKind.CLOCK:
+        return _clock(ticks)
     if kind is AxisKind.LOG:
         return [_plain(10**tick) for tick in ticks]
     if not ticks:
@@ -85,6 +107,18 @@ def tick_labels(ticks: Sequence[float], kind: AxisKind = AxisKind.NUMBER) -> lis
         return ["0" if tick == 0 else f"{tick / 1000:g}k" for tick in ticks]
     decimals = max((_decimals(tick) for tick in ticks), default=0)
     return [f"{tick + 0.0:.{decimals}f}" for tick in ticks]
+
+
+def _clock(ticks: Sequence[float]) -> list[str]:
+    """Return local times of day, with seconds where ticks are close; at midnight the date."""
+    is_fine = any(round(tick) % 60 for tick in ticks)
+    labels: list[str] = []
+    for tick in ticks:
+        at = time.localtime(round(tick))
+        is_midnight = (at.tm_hour, at.tm_min, at.tm_sec) == (0, 0, 0)
+        form = "%m-%d" if is_midnight else "%H:%M:%S" if is_fine else "%H:%M"
+        labels.append(time.strftime(form, at))
+    return labels
 
 
 def _decimals(value: float) -> int:

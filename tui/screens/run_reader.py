@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from db.records import Points, Run
+from db.records import Run
 from tui.gateway import FilterProblem, Gateway
 from tui.plotting.palette import NUM_SLOTS
 from tui.records import RunsBody
 from tui.widgets.run_table import SPARK_WIDTH
 
-MAX_POINTS = 2000
 SPARK_POINTS = 4 * SPARK_WIDTH
 FIRST_ROWS = 60
-MAX_CURVES, MAX_SPARKS = 200, 5000
+MAX_SPARKS = 5000
 PREFERRED = ("train.loss", "valid.loss", "valid.mae")
 
 _Key = tuple[str, str, int, int]
@@ -33,6 +32,8 @@ class RunsRequest:
     """Empty for the first there is."""
     in_view: tuple[str, ...]
     """Runs whose rows can be seen."""
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """By run id: steps looked at closely."""
 
 
 class RunReader:
@@ -42,7 +43,6 @@ class RunReader:
         self._gateway = gateway
         self._runs: tuple[Run, ...] = ()
         self._runs_state: tuple[int, str] | None = None
-        self._curves: dict[_Key, Points] = {}
         self._sparks: dict[_Key, tuple[float, ...]] = {}
 
     def read(self, request: RunsRequest) -> RunsBody:
@@ -62,7 +62,9 @@ class RunReader:
         return RunsBody(
             runs=runs,
             series=names,
-            points=self._read_curves(drawn, series) if series else (),
+            curves=self._gateway.read_curves([run.id for run in drawn], series, request.windows)
+            if series
+            else (),
             sparks=self._read_sparks(in_view, series) if series else {},
             filter_problem=problem,
         )
@@ -73,20 +75,6 @@ class RunReader:
         if state != self._runs_state:
             self._runs, self._runs_state = self._gateway.list_runs(where), state
         return self._runs
-
-    def _read_curves(self, runs: list[Run], series: str) -> tuple[Points, ...]:
-        """Return the curves of runs that have any; those of finished runs come from memory."""
-        kept = {run.id: self._curves.get(_key(run, series)) for run in runs}
-        missing = [run.id for run in runs if kept[run.id] is None]
-        read = self._gateway.read_points(missing, series, MAX_POINTS) if missing else ()
-        found = {points.run_id: points for points in read}
-        if len(self._curves) > MAX_CURVES:
-            self._curves.clear()
-        for run in runs:
-            if run.id in found and run.state.is_finished:
-                self._curves[_key(run, series)] = found[run.id]
-        curves = (found.get(run.id) or kept[run.id] for run in runs)
-        return tuple(points for points in curves if points is not None)
 
     def _read_sparks(self, runs: list[Run], series: str) -> dict[str, tuple[float, ...]]:
         """Return short curves by run id; those of unchanged runs come from memory."""

@@ -9,14 +9,22 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from db.records import Points, Run
+from db.records import Run
 from tui.formatting import plural
 from tui.gateway import Gateway
 from tui.messages import OpenRun
 from tui.plotting.palette import assign_slots
 from tui.records import RunsBody
 from tui.screens.base import Clock
-from tui.screens.curves import CurvesScreen, chart_data
+from tui.screens.curves import (
+    Cast,
+    CurvesScreen,
+    LineStore,
+    Style,
+    chart_data,
+    remembered_look,
+    step_windows,
+)
 from tui.screens.run_reader import RunReader, RunsRequest, default_runs
 from tui.widgets.dialogs import Choose
 from tui.widgets.filter_line import FilterLine, has_words, is_expression
@@ -31,6 +39,7 @@ class RunsScreen(CurvesScreen):
     """Table of runs on the left, overlaid curves on the right."""
 
     NAME = "runs"
+    REMEMBERS_LOOK = True
     EMPTY = (
         "No runs yet.",
         "\nQueue some, and start a worker:\n\n"
@@ -51,7 +60,6 @@ class RunsScreen(CurvesScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("m", "choose_series", "metric"),
-        Binding("x", "next_x", "x-axis"),
         Binding("comma", "next_series(-1)", "previous metric", show=False, key_display=","),
         Binding("full_stop", "next_series(1)", "next metric", show=False, key_display="."),
         Binding("t", "archive", "put away", show=False),
@@ -65,6 +73,8 @@ class RunsScreen(CurvesScreen):
         self._slots: dict[str, int] = {}
         self._filter_problem = ""
         self._reader = RunReader(gateway)
+        self._lines = LineStore()
+        self.look = remembered_look(gateway.remembered.settings)
 
     def compose_body(self) -> ComposeResult:
         """Yield table and chart."""
@@ -85,8 +95,13 @@ class RunsScreen(CurvesScreen):
         """Ask for the runs, the drawn curves and the sparklines in view."""
         table = self.query_one(RunTable)
         where = self._filter if is_expression(self._filter) else ""
+        window = self.query_one(LineChart).window
         return RunsRequest(
-            where=where, drawn=self._drawn(), series=self._series, in_view=table.keys_in_view()
+            where=where,
+            drawn=self._drawn(),
+            series=self._series,
+            in_view=table.keys_in_view(),
+            windows=step_windows(self.body.curves, self.look.x_axis, window),
         )
 
     def read(self, request: RunsRequest) -> RunsBody:
@@ -116,10 +131,10 @@ class RunsScreen(CurvesScreen):
         """Hand rows to the table and curves to the chart."""
         self._filter_problem = body.filter_problem
         if not self._series:
-            self._series = next((p.series for p in body.points), "")
+            self._series = next((curve.series for curve in body.curves), "")
         self._show_rows()
         self.show_curves()
-        if self._drawn() != tuple(points.run_id for points in body.points):
+        if self._drawn() != tuple(curve.run_id for curve in body.curves):
             self.call_later(self.poll)
 
     def _show_rows(self) -> None:
@@ -139,22 +154,40 @@ class RunsScreen(CurvesScreen):
         self._slots |= assign_slots(drawn, self._slots)
         slots = {run_id: self._slots[run_id] for run_id in drawn}
         self.query_one(RunTable).show_slots(slots)
-        points: dict[str, Points] = {p.run_id: p for p in self.body.points}
-        names = {run.id: run.name for run in self.body.runs}
+        curves = {curve.run_id: curve for curve in self.body.curves}
+        self._lines.keep(self.body.curves)
         self.query_one(LineChart).show(
             chart_data(
                 self._series or "curves",
-                [points[run_id] for run_id in drawn if run_id in points],
+                [curves[run_id] for run_id in drawn if run_id in curves],
                 self.look,
-                labels=names,
-                slots=slots,
+                self._cast(slots),
+                self._lines,
                 is_growing=self.grows_old(),
                 hint=f"No points of {self._series} yet." if self._series else "No points yet.",
             )
         )
 
+    def _cast(self, slots: dict[str, int]) -> Cast:
+        """Return names, colours, best epochs and variants of the runs."""
+        runs = self.body.runs
+        return Cast(
+            labels={run.id: run.name for run in runs},
+            slots=slots,
+            baseline=self.baseline,
+            best_epochs={run.id: run.best_epoch for run in runs},
+            groups={run.id: f"variant {run.variant}" for run in runs},
+        )
+
+    def candidate(self) -> str:
+        """Return the run under the cursor: it can be pinned as the baseline."""
+        return self.query_one(RunTable).cursor_key or ""
+
     def _drawn(self) -> tuple[str, ...]:
-        """Return the runs to draw: the selected ones, else live and newest; and the cursor's."""
+        """Return the runs to draw: the selected ones, else live and newest; and the cursor's.
+
+        With bands all seeds of their variants are drawn. The baseline always is, as the last.
+        """
         table = self.query_one(RunTable)
         if table.selection:
             chosen = [row.run.id for row in table.rows if row.run.id in table.selection]
@@ -162,7 +195,13 @@ class RunsScreen(CurvesScreen):
             chosen = [run.id for run in default_runs([row.run for row in table.rows])]
         if table.cursor_key is not None and table.cursor_key not in chosen:
             chosen.append(table.cursor_key)
-        return tuple(chosen)
+        runs = [row.run for row in table.rows]
+        if self.look.style is Style.BANDS:
+            variants = {run.variant for run in runs if run.id in set(chosen)}
+            chosen += [run.id for run in runs if run.variant in variants]
+        known = {run.id for run in self.body.runs}
+        chosen += [self.baseline] if self.baseline in known else []
+        return tuple(dict.fromkeys(chosen))
 
     def describe(self) -> str:
         """Return counts, selection, sorting and filter."""

@@ -9,8 +9,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui.formatting import Role, cut_middle, number
+from tui.plotting.glyphs import UNICODE, Glyphs
 from tui.plotting.lines import Line
-from tui.plotting.palette import marker
 from tui.widgets.styles import role_style, series_style
 
 MAX_LABEL = 24
@@ -18,7 +18,14 @@ MIN_LABEL = 8
 
 
 def legend_strips(
-    lines: Sequence[Line], width: int, rows: int, *, at: float | None, dark: bool, ground: Style
+    lines: Sequence[Line],
+    width: int,
+    rows: int,
+    *,
+    at: float | None,
+    dark: bool,
+    ground: Style,
+    glyphs: Glyphs = UNICODE,
 ) -> list[Strip]:
     """Return at most `rows` strips; values are the newest, or those at the cursor.
 
@@ -29,7 +36,8 @@ def legend_strips(
     if not shown or rows < 1:
         return []
     digits = 3 if rows == 1 else 4
-    values = [number(line.last if at is None else line.value_at(at), digits) for line in shown]
+    base = next((line for line in shown if line.is_baseline), None)
+    values = [value_text(line, at, base, digits, glyphs) for line in shown]
     widest, longest = max(map(len, values)), max(len(line.label) for line in shown)
     label = min(longest, MAX_LABEL)
     per_row = _per_row(width, label, widest)
@@ -37,7 +45,7 @@ def legend_strips(
         label -= 1
         per_row = _per_row(width, label, widest)
     entries = [
-        _entry(line, value, label=label, dark=dark, ground=ground)
+        _entry(line, value, label=label, dark=dark, ground=ground, glyphs=glyphs)
         for line, value in zip(shown, values, strict=True)
     ]
     if rows == 1:
@@ -54,18 +62,50 @@ def legend_strips(
     return strips
 
 
+def value_text(line: Line, at: float | None, base: Line | None, digits: int, glyphs: Glyphs) -> str:
+    """Return the value of a line with all that goes with it.
+
+    At the cursor the smoothed value stands behind the raw one, of a band the deviation behind the
+    mean. Then come the distance to the baseline and how many values are not finite.
+    """
+    place = float(line.x[-1]) if at is None else at
+    value = line.last if at is None else line.value_at(at)
+    text = number(value, digits)
+    spread = line.band_at(place)
+    smoothed = None if at is None else line.smooth_at(at)
+    if spread is not None and spread[0] == spread[0]:
+        text += f"{glyphs.plus_minus}{number(spread[0], max(digits - 1, 2))}"
+    elif smoothed is not None:
+        text += f" ~{number(smoothed, digits)}"
+    theirs = None if base is None or base is line else _level(base, place)
+    ours = _level(line, place)
+    if theirs is not None and ours is not None:
+        distance = number(ours - theirs, max(digits - 1, 2))
+        text += f" ({'' if distance.startswith('-') else '+'}{distance})"
+    return text + (f" {glyphs.nan}{line.num_bad}" if line.num_bad else "")
+
+
+def _level(line: Line, at: float) -> float | None:
+    """Return what a line is held against another by: its smoothed value where it has one."""
+    smoothed = line.smooth_at(at)
+    value = line.value_at(at) if smoothed is None else smoothed
+    return None if value is None or value != value else value
+
+
 def _per_row(width: int, label: int, value: int) -> int:
     return max((width - 1) // (label + value + 5), 1)
 
 
-def _entry(line: Line, value: str, *, label: int, dark: bool, ground: Style) -> Strip:
+def _entry(
+    line: Line, value: str, *, label: int, dark: bool, ground: Style, glyphs: Glyphs
+) -> Strip:
     style = ground + series_style(line.slot, dark=dark)
+    role = Role.STRONG if line.is_baseline else Role.PLAIN
+    name = cut_middle(line.label, label)
     return Strip(
         [
-            Segment(f"{marker(line.slot)} ", style + Style(bold=True)),
-            Segment(
-                f"{cut_middle(line.label, label)} ", ground + role_style(Role.PLAIN, dark=dark)
-            ),
+            Segment(f"{glyphs.marker(line.slot)} ", style + Style(bold=True)),
+            Segment(f"{name} ", ground + role_style(role, dark=dark)),
             Segment(f"{value}  ", style),
         ]
     )

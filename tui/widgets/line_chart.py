@@ -1,45 +1,33 @@
-"""A chart of lines that follows its data: zoom, pan, cursor with values, log axis."""
+"""A chart of lines that follows its data: zoom, pan, crosshair with values, locked range."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.formatting import Role
 from tui.plotting.chart import Picture, View, draw, x_extent
-from tui.plotting.lines import Line, same_lines
-from tui.plotting.scale import AxisKind, tick_labels
+from tui.widgets.chart_strips import (
+    CellStrips,
+    ChartData,
+    TitleState,
+    nothing_strips,
+    same_data,
+    title_strip,
+)
 from tui.widgets.legend import legend_strips
 from tui.widgets.repaint import refresh_changed
-from tui.widgets.styles import has_colour, ink_style, is_dark, role_style
+from tui.widgets.styles import glyphs, has_colour, is_dark
+
+__all__ = ["ChartData", "LineChart"]
 
 ZOOM_STEP, PAN_STEP = 0.5, 0.2
 MIN_HEIGHT_FOR_LEGEND = 7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChartData:
-    """Everything a chart shows; a new object means new data."""
-
-    title: str
-    lines: tuple[Line, ...] = ()
-    x_title: str = "step"
-    x_kind: AxisKind = AxisKind.NUMBER
-    x_whole: bool = True
-    log_y: bool = False
-    hint: str = ""
-    """Shown where there is nothing to draw."""
-    note: str = ""
-    """Shown right of the title."""
-    is_growing: bool = False
-    """More points are to come."""
 
 
 class LineChart(Widget, can_focus=True):
@@ -50,39 +38,67 @@ class LineChart(Widget, can_focus=True):
     """
     ALLOW_MAXIMIZE = True
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "fill", "full screen"),
         Binding("plus,equals_sign", "zoom(1)", "zoom in", key_display="+"),
         Binding("minus", "zoom(-1)", "zoom out", key_display="-", show=False),
         Binding("0", "reset", "whole range", show=False),
         Binding("left_curly_bracket", "pan(-1)", "pan left", key_display="{", show=False),
         Binding("right_curly_bracket", "pan(1)", "pan right", key_display="}", show=False),
+        Binding("Y", "lock_y", "keep the range of y", show=False),
+        Binding("percent_sign", "outliers", "y without outliers", show=False, key_display="%"),
         Binding("v", "cursor", "cursor with values"),
         Binding("l,right", "walk(1)", "cursor right", show=False),
         Binding("h,left", "walk(-1)", "cursor left", show=False),
         Binding("L,shift+right", "walk(10)", "cursor fast right", show=False),
         Binding("H,shift+left", "walk(-10)", "cursor fast left", show=False),
-        Binding("escape", "leave", "leave cursor or zoom", show=False),
+        Binding("escape", "leave", "leave cursor, zoom or full screen", show=False),
     ]
+
+    class Looked(Message):
+        """Another range of x is looked at: finer points may be had."""
+
+    class CursorMoved(Message):
+        """The cursor stands elsewhere; other charts over the same x may follow."""
+
+        def __init__(self, chart: LineChart) -> None:
+            super().__init__()
+            self.chart = chart
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the toolkit's word
         super().__init__(id=id)
         self.data = ChartData(title="")
         self.window: tuple[float, float] | None = None
         """Range of x looked at; None follows the data."""
+        self.y_span: tuple[float, float] | None = None
+        """Range of y that is kept; None fits the data."""
+        self.without_outliers = False
         self.cursor: float | None = None
         self._strips: list[Strip] = []
+        self._plot = CellStrips()
         self._picture: Picture | None = None
         self._painted: object = None
+        self._dragged_from: tuple[int, tuple[float, float]] | None = None
+        self._was_dragged = False
 
     def show(self, data: ChartData) -> None:
         """Show new data; zoom and cursor stay."""
         if data.x_title != self.data.x_title:
             self.window = self.cursor = None
+        if data.title != self.data.title or data.log_y != self.data.log_y:
+            self.y_span = None
         if same_data(data, self.data):
             return
         self.data = data
         self._repaint()
 
-    # Keys and mouse
+    # Keys
+
+    def action_fill(self) -> None:
+        """Fill the screen with this chart, or give the room back."""
+        if self.screen.maximized is self:
+            self.screen.minimize()
+        else:
+            self.screen.maximize(self, container=False)
 
     def action_zoom(self, direction: int) -> None:
         """Look closer around the cursor or the middle, or less close."""
@@ -95,15 +111,26 @@ class LineChart(Widget, can_focus=True):
             self._look_at(self.window[0] + shift, self.window[1] + shift)
 
     def action_reset(self) -> None:
-        """Show the whole range again."""
-        self.window = None
+        """Show the whole range of x and y again."""
+        self.window = self.y_span = None
+        self._repaint()
+
+    def action_lock_y(self) -> None:
+        """Keep the range of y as it is, or let it fit the data again."""
+        is_locked = self.y_span is not None
+        self.y_span = None if is_locked or self._picture is None else self._picture.span
+        self._repaint()
+
+    def action_outliers(self) -> None:
+        """Fit y to what is common, or to all values."""
+        self.without_outliers = not self.without_outliers
+        self.y_span = None
         self._repaint()
 
     def action_cursor(self) -> None:
         """Show the cursor at the newest value, or hide it."""
         extent = self._seen()
-        self.cursor = extent[1] if self.cursor is None and extent else None
-        self._repaint()
+        self._put_cursor(extent[1] if self.cursor is None and extent else None)
 
     def action_walk(self, cells: int) -> None:
         """Move the cursor by cells; without a cursor move the window."""
@@ -112,34 +139,83 @@ class LineChart(Widget, can_focus=True):
             self.action_pan(1 if cells > 0 else -1)
             return
         step = (extent[1] - extent[0]) / max(self._picture.across, 1)
-        self.cursor = min(max(self.cursor + cells * step, extent[0]), extent[1])
-        self._repaint()
+        self._put_cursor(min(max(self.cursor + cells * step, extent[0]), extent[1]))
 
     def action_leave(self) -> None:
-        """Hide the cursor, else show the whole range, else leave the chart."""
-        if self.cursor is None and self.window is None:
-            raise SkipAction
+        """Hide the cursor, else show the whole range, else leave full screen or the chart."""
         if self.cursor is not None:
-            self.cursor = None
+            self._put_cursor(None)
+        elif self.window is not None or self.y_span is not None:
+            self.action_reset()
+        elif self.screen.maximized is self:
+            self.screen.minimize()
         else:
-            self.window = None
-        self._repaint()
+            raise SkipAction
 
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse is."""
-        if self._picture is not None and self.data.lines:
-            self.cursor = self._picture.x_at(event.x)
+    def show_cursor(self, x: float | None) -> None:
+        """Put the cursor where that of another chart stands; tell nobody."""
+        if x != self.cursor:
+            self.cursor = x
             self._repaint()
+
+    def _put_cursor(self, x: float | None) -> None:
+        self.show_cursor(x)
+        self.post_message(self.CursorMoved(self))
+
+    # Mouse
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to drag the window."""
+        seen = self._seen()
+        if event.button == 1 and seen is not None:
+            self._dragged_from, self._was_dragged = (event.x, seen), False
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the window along with the mouse."""
+        if self._dragged_from is None or self._picture is None or self.window is None:
+            return
+        column, (low, high) = self._dragged_from
+        shift = (column - event.x) * (high - low) / max(self._picture.across, 1)
+        self._was_dragged = self._was_dragged or event.x != column
+        self._look_at(low + shift, high + shift)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Put the cursor where the mouse is, unless it dragged the window."""
+        is_click = self._dragged_from is not None and not self._was_dragged
+        self._dragged_from = None
+        self.release_mouse()
+        if is_click and self._picture is not None and self.data.lines:
+            self._put_cursor(self._picture.x_at(event.x))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Look closer at what is under the mouse."""
         event.stop()
-        self._zoom(0.8, self._picture.x_at(event.x) if self._picture else None)
+        self._wheel(event, 0.8)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Look from further away."""
         event.stop()
-        self._zoom(1.25, self._picture.x_at(event.x) if self._picture else None)
+        self._wheel(event, 1.25)
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        """Move the window back."""
+        event.stop()
+        self.action_pan(-1)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        """Move the window on."""
+        event.stop()
+        self.action_pan(1)
+
+    def _wheel(self, event: events.MouseEvent, factor: float) -> None:
+        """Zoom around the mouse; with shift move the window."""
+        if event.shift:
+            self.action_pan(-1 if factor < 1 else 1)
+        else:
+            self._zoom(factor, self._picture.x_at(event.x) if self._picture else None)
+
+    # The range looked at
 
     def _seen(self) -> tuple[float, float] | None:
         return self.window or x_extent(self.data.lines)
@@ -155,15 +231,18 @@ class LineChart(Widget, can_focus=True):
     def _look_at(self, low: float, high: float) -> None:
         """Look at a range, kept within the data; the whole range is no zoom."""
         extent = x_extent(self.data.lines)
-        if extent is None or high - low < 1e-6 * max(abs(high), 1.0):
+        if extent is None or high - low < 1e-9 * max(abs(high), 1.0):
             return
         whole = extent[1] - extent[0]
         if high - low >= whole:
-            self.window = None
+            window = None
         else:
             shift = max(extent[0] - low, 0.0) - max(high - extent[1], 0.0)
-            self.window = (low + shift, high + shift)
-        self._repaint()
+            window = (low + shift, high + shift)
+        if window != self.window:
+            self.window = window
+            self._repaint()
+            self.post_message(self.Looked())
 
     # Drawing
 
@@ -181,92 +260,65 @@ class LineChart(Widget, can_focus=True):
         self._repaint()
 
     def _repaint(self) -> None:
-        """Paint, and send the rows that look different."""
-        if self.is_attached and self.size.height:
+        """Paint, and send the cells that look different; nothing while out of sight."""
+        if self.is_attached and self.display and self.size.height:
             before = self._strips
             self._update()
             refresh_changed(self, before, self._strips)
 
     def _update(self) -> None:
-        size = self.size
-        dark, marked = is_dark(self), not has_colour(self)
-        state = (size, self.data, self.window, self.cursor, dark, marked, self.has_focus)
+        look = (is_dark(self), has_colour(self), glyphs(self).is_braille, self.rich_style)
+        range_y = (self.y_span, self.without_outliers)
+        state = (self.size, self.data, self.window, range_y, self.cursor, self.has_focus, *look)
         if state != self._painted:
-            self._strips = self._paint(size.width, size.height, dark=dark, marked=marked)
+            self._strips = self._paint(self.size.width, self.size.height)
             self._painted = state
 
-    def _paint(self, width: int, height: int, *, dark: bool, marked: bool) -> list[Strip]:
-        top = [self._title(width, dark=dark)]
-        if not any(len(line.x) for line in self.data.lines):
-            self._picture = None
-            return [*top, *self._nothing(width, height - 1, dark=dark)]
-        if height >= MIN_HEIGHT_FOR_LEGEND:
+    def _paint(self, width: int, height: int) -> list[Strip]:
+        dark, ground, characters = is_dark(self), self.rich_style, glyphs(self)
+        has_points = any(len(line.x) for line in self.data.lines)
+        legend: list[Strip] = []
+        if has_points and height >= MIN_HEIGHT_FOR_LEGEND:
             rows = 1 if height < 10 else 2 if height < 22 else 3
-            top += legend_strips(
-                self.data.lines, width, rows, at=self.cursor, dark=dark, ground=self.rich_style
+            legend = legend_strips(
+                self.data.lines,
+                width,
+                rows,
+                at=self.cursor,
+                dark=dark,
+                ground=ground,
+                glyphs=characters,
             )
-        view = View(
+        down = max(height - 1 - len(legend), 1)
+        self._picture = draw(self.data.lines, self._view(width, down)) if has_points else None
+        state = TitleState(
+            is_zoomed=self.window is not None,
+            is_locked=self.y_span is not None,
+            cursor=self.cursor,
+            has_focus=self.has_focus,
+        )
+        title = title_strip(
+            self.data, state, self._picture, width, dark=dark, ground=ground, glyphs=characters
+        )
+        if self._picture is None:
+            return [title, *nothing_strips(self.data, width, down, dark=dark, ground=ground)]
+        plot = self._plot.strips(self._picture.cells, dark=dark, ground=ground)
+        return [*(s.adjust_cell_length(width, ground) for s in (title, *legend)), *plot]
+
+    def _view(self, width: int, height: int) -> View:
+        return View(
             width=width,
-            height=max(height - len(top), 1),
+            height=height,
             window=self.window,
             log_y=self.data.log_y,
+            y_span=self.y_span,
+            without_outliers=self.without_outliers,
+            with_raw=self.data.with_raw,
             cursor=self.cursor,
-            markers_along=marked,
+            markers_along=not has_colour(self),
             x_kind=self.data.x_kind,
             x_whole=self.data.x_whole,
             is_growing=self.data.is_growing,
+            marks=self.data.marks,
+            glyphs=glyphs(self),
         )
-        self._picture = draw(self.data.lines, view)
-        ground = self.rich_style
-        strips = [
-            Strip(
-                [
-                    Segment(span.text, ground + ink_style(span.ink, span.slot, dark=dark))
-                    for span in row
-                ],
-                width,
-            )
-            for row in self._picture.rows
-        ]
-        return [strip.adjust_cell_length(width, ground) for strip in (*top, *strips)]
-
-    def _title(self, width: int, *, dark: bool) -> Strip:
-        ground = self.rich_style
-        role = Role.ACCENT if self.has_focus else Role.STRONG
-        parts = [self.data.x_title]
-        if self.data.log_y:
-            parts.append("log y")
-        if self.window is not None:
-            parts.append("zoomed")
-        if self.cursor is not None:
-            kind = self.data.x_kind
-            parts[0] += " " + tick_labels([self._whole(self.cursor)], kind)[0]
-        if self.data.note:
-            parts.append(self.data.note)
-        note = " · ".join(parts) + " "
-        title = self.data.title[: max(width - len(note) - 2, 4)]
-        gap = " " * max(width - len(title) - len(note) - 1, 1)
-        dim = ground + role_style(Role.DIM, dark=dark)
-        return Strip(
-            [Segment(" " + title, ground + role_style(role, dark=dark)), Segment(gap + note, dim)]
-        ).adjust_cell_length(width, ground)
-
-    def _whole(self, value: float) -> float:
-        return round(value) if self.data.x_whole else round(value, 2)
-
-    def _nothing(self, width: int, height: int, *, dark: bool) -> list[Strip]:
-        ground = self.rich_style
-        style = ground + role_style(Role.DIM, dark=dark)
-        rows = [Strip.blank(width, ground)] * max(height, 0)
-        if rows:
-            text = self.data.hint[: max(width - 2, 0)].center(width)
-            rows[len(rows) // 2] = Strip([Segment(text, style)], width)
-        return rows
-
-
-def same_data(some: ChartData, other: ChartData) -> bool:
-    """Return whether two charts would look the same."""
-    names = [field.name for field in fields(ChartData) if field.name != "lines"]
-    if any(getattr(some, name) != getattr(other, name) for name in names):
-        return False
-    return same_lines(some.lines, other.lines)

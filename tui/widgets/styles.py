@@ -8,8 +8,9 @@ from rich.style import Style
 from textual.widget import Widget
 
 from tui.formatting import Role
-from tui.plotting.chart import Ink
-from tui.plotting.palette import colour
+from tui.plotting.cells import Ink, ink_of
+from tui.plotting.glyphs import UNICODE, Glyphs
+from tui.plotting.palette import NUM_SLOTS, colour
 from tui.widgets.host import host
 
 _DARK = {
@@ -46,6 +47,11 @@ def has_colour(widget: Widget) -> bool:
     return not host(widget).no_color
 
 
+def glyphs(widget: Widget) -> Glyphs:
+    """Return the characters charts are drawn with: Unicode unless the app says otherwise."""
+    return getattr(host(widget), "glyphs", UNICODE)
+
+
 def role_style(role: Role, *, dark: bool) -> Style:
     """Return the style of a role."""
     return (_DARK if dark else _LIGHT)[role]
@@ -71,8 +77,16 @@ def ink_style(ink: Ink, slot: int, *, dark: bool) -> Style:
         Ink.LABEL: role_style(Role.DIM, dark=dark),
         Ink.CURSOR: role_style(Role.ACCENT, dark=dark),
         Ink.BAD: role_style(Role.BAD, dark=dark),
+        Ink.MARK: role_style(Role.ACCENT, dark=dark) + Style(bold=True),
     }
     return plain[ink]
+
+
+@cache
+def code_styles(ground: Style, *, dark: bool) -> tuple[Style, ...]:
+    """Return the style of every code of a chart's cells on some ground."""
+    codes = range(len(Ink) * NUM_SLOTS)
+    return tuple(ground + ink_style(*ink_of(code), dark=dark) for code in codes)
 
 
 def _blend(colour_name: str, *, dark: bool, share: float = 0.3) -> str:
