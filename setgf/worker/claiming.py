@@ -64,7 +64,9 @@ class Claimer:
 
     def claim(self, now: float, *, at_most: int | None = None) -> int:
         """Start what fits on free devices; returns how many jobs were taken."""
-        self.waits = False
+        self.waits = boot_time() < self.keeper.rests_until
+        if self.waits:
+            return 0
         taken = self.keeper.taken_devices()
         if not self.presence.has_gpus and all(d.name in taken for d in self.presence.devices):
             return 0

@@ -46,6 +46,8 @@ CARRY_SECONDS = 0.25
 """Time between two looks into a run folder: how late a point may be."""
 CHECK_SECONDS = 0.1
 """Time between two looks at an attempt's lock; that it has ended is seen at once."""
+NO_ROOM_SECONDS = 20.0
+"""Time until another attempt is started after one found no room on the disk."""
 
 log = logging.getLogger("setgf.worker")
 
@@ -71,6 +73,8 @@ class Keeper(Reins):
         self.home = home
         self.engine = engine
         self.options = options
+        self.rests_until = 0.0
+        """Until when nothing is started, in seconds since boot: the disk had no room for it."""
 
     def taken_devices(self) -> set[str]:
         """Return the names of the devices in use."""
@@ -98,11 +102,17 @@ class Keeper(Reins):
                 slots=self.options.slots,
             )
             held.shim_pid = self.engine.start(order)
+        except DiskFullError as error:
+            self._finish(held, self._rest(str(error)), now)
         except (RunFolderError, WorkerError) as error:
-            is_full = isinstance(error, DiskFullError)
-            kind = FailureClass.DISK_FULL if is_full else FailureClass.LOST
+            kind = FailureClass.LOST
             ending = Ending(outcome="failed", failure_class=kind, error=str(error), requeue=True)
             self._finish(held, ending, now)
+
+    def _rest(self, said: str) -> Ending:
+        """Start nothing for a while: on a full disk every waiting job would lose an attempt."""
+        self.rests_until = boot_time() + NO_ROOM_SECONDS
+        return no_room(said)
 
     def adopt(self, job: Job, devices: tuple[str, ...], frozen_seconds: float = 0.0) -> None:
         """Take over an attempt that another worker left: living, ended or lost."""
@@ -217,7 +227,10 @@ class Keeper(Reins):
         if aim is Aim.CANCEL:
             return Ending(outcome="cancelled")
         if code == EXIT_DISK_FULL:
-            return no_room(held.attempt.path)
+            return self._rest(
+                f"The disk is full: {held.attempt.path} has no room to start in. Free some space; "
+                "what was stored until now is safe."
+            )
         if aim is Aim.PAUSE:
             return Ending(outcome="paused", error="It had not started yet.", free=True)
         if code in (None, EXIT_LOCKED, EXIT_FENCED):

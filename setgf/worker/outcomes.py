@@ -7,7 +7,6 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from db.records import Attempt, FailureClass
@@ -200,15 +199,9 @@ def lost(why: str) -> Ending:
     return Ending(outcome="lost", failure_class=FailureClass.LOST, error=why, requeue=True)
 
 
-def no_room(folder: Path) -> Ending:
-    """Return the ending of an attempt that had no room on the disk to start in."""
-    return Ending(
-        outcome="failed",
-        failure_class=FailureClass.DISK_FULL,
-        error=f"The disk is full: {folder} has no room to start in. Free some space; "
-        "what was stored until now is safe.",
-        requeue=True,
-    )
+def no_room(said: str) -> Ending:
+    """Return the ending of an attempt that found no room on the disk to start in: given back."""
+    return Ending(outcome="paused", error=said, requeue=True, free=True)
 
 
 def back_off(

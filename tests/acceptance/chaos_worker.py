@@ -13,12 +13,14 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from db.engine import open_database
+from db.records import FailureClass
 from setgf.cli.output import run_command
 from setgf.home import Home, find_home
-from setgf.worker import outcomes
+from setgf.worker import keeper, outcomes
 from setgf.worker.daemon import Worker, WorkerOptions
 from setgf.worker.engines.local import LocalEngine
 from setgf.worker.logs import set_up_log
@@ -51,7 +53,10 @@ def work() -> None:
     options = _parser().parse_args()
     home = find_home()
     set_up_log(home.workers / f"worker-{os.getpid()}.log", to_terminal=False)
-    outcomes.DISK_BACK_OFF_SECONDS = 10 * options.back_off
+    keeper.NO_ROOM_SECONDS = 10 * options.back_off
+    rules = dict(outcomes.RULES)
+    full = replace(rules[FailureClass.DISK_FULL], back_off=10 * options.back_off)
+    outcomes.RULES = rules | {FailureClass.DISK_FULL: full}
     wanted = WorkerOptions(
         slots=options.slots,
         gpus=(),

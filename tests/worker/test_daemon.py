@@ -10,8 +10,9 @@ from db.engine import Database, open_database
 from db.jobs import add_jobs, cancel, get_job, list_attempts
 from db.query import open as open_query
 from db.records import FailureClass, Job, JobState
+from setgf.errors import DiskFullError
 from setgf.home import Home
-from setgf.runs.folder import RunFolder
+from setgf.runs.folder import AttemptFolder, RunFolder
 from setgf.runs.reader import read_points
 from setgf.worker.daemon import Worker, WorkerOptions
 from setgf.worker.engines.local import LocalEngine, Order
@@ -127,6 +128,31 @@ def test_a_poison_job_stops_after_its_attempts_and_blocks_nobody(
     assert (ended.state, ended.attempt) == (JobState.FAILED, 2)
     assert "SIGSEGV" in str(ended.error)
     assert job(database, good.id).state is JobState.SUCCEEDED
+
+
+def test_a_full_disk_costs_no_job_an_attempt(home: Path, database: Database, monkeypatch) -> None:
+    added = add(database, *(a_new_job(f"aaaaaaa{i}", "steps=5", max_attempts=1) for i in range(3)))
+    worker = a_worker(home, database, slots=1)
+    begin = RunFolder.begin_attempt
+    found_full: list[str] = []
+
+    def find_full(folder: RunFolder, number: int) -> AttemptFolder:
+        found_full.append(folder.id)
+        raise DiskFullError("The disk is full: nothing can be written.")
+
+    monkeypatch.setattr(RunFolder, "begin_attempt", find_full)
+    turn_until(worker, lambda: found_full)
+    for _ in range(9):
+        worker.step(worker.clock() + 1)
+    waiting = [job(database, one.id) for one in added]
+    monkeypatch.setattr(RunFolder, "begin_attempt", begin)
+    worker.keeper.rests_until = 0.0
+    turn_until(worker, lambda: all(is_over(database, one.id) for one in added))
+
+    assert found_full == ["aaaaaaa0"]
+    assert [one.state for one in waiting] == [JobState.QUEUED] * 3
+    assert "The disk is full" in str(waiting[0].error)
+    assert [job(database, one.id).state for one in added] == [JobState.SUCCEEDED] * 3
 
 
 def test_a_child_that_will_not_stop_is_killed_and_its_job_cancelled(

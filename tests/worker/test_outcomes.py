@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,11 +119,11 @@ def test_a_child_without_room_for_a_word_is_known_by_its_exit_code() -> None:
     assert "The disk is full" in str(ending.error)
 
 
-def test_an_attempt_without_room_to_start_waits_instead_of_starting_again_at_once() -> None:
-    ending = no_room(Path("runs/abcd1234/a1"))
+def test_an_attempt_without_room_to_start_is_given_back() -> None:
+    ending = no_room("The disk is full.")
 
-    assert (ending.outcome, ending.requeue, ending.free) == ("failed", True, False)
-    assert back_off(ending, 1) >= 60
+    assert (ending.outcome, ending.requeue, ending.free) == ("paused", True, True)
+    assert ending.error == "The disk is full."
 
 
 def test_a_paused_child_keeps_its_place_and_says_where_it_goes_on() -> None:
