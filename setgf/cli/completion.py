@@ -53,6 +53,11 @@ def complete_run(ctx: typer.Context, incomplete: str) -> Found:
     return _quietly(ctx, lambda: _runs(incomplete))
 
 
+def complete_job_or_run(ctx: typer.Context, incomplete: str) -> Found:
+    """Offer the ids of jobs and of runs."""
+    return _quietly(ctx, lambda: [*_jobs(incomplete), *_runs(incomplete)])
+
+
 def complete_store(ctx: typer.Context, incomplete: str) -> Found:
     """Offer the names of feature stores."""
 

@@ -34,6 +34,11 @@ def say_json(value: Any) -> None:
     print(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
 
 
+def say_json_line(value: Any) -> None:
+    """Print a value as JSON on one line, for programs that read on as lines come."""
+    print(json.dumps(_finite(value), ensure_ascii=False, default=str))
+
+
 def say_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()
 ) -> None:

@@ -13,7 +13,7 @@ import typer
 from setgf.cli.job_words import ask_queue
 from setgf.cli.output import note, say
 from setgf.cli.queue_select import GroupName, Where, Words, chosen_ids
-from setgf.cli.watch import Watcher
+from setgf.cli.watch_jobs import Watcher
 
 if TYPE_CHECKING:
     from db.query import Query
@@ -58,8 +58,8 @@ def _wait(query: Query, ids: Sequence[int]) -> int:
     said_at = time.monotonic()
     has_warned = False
     while True:
-        for line in watcher.look(time.time()):
-            say(line)
+        for news in watcher.look(time.time()):
+            say(news.text())
             said_at = time.monotonic()
         jobs = watcher.jobs
         if all(_is_over(job) for job in jobs):

@@ -1,152 +1,97 @@
-"""`setgf watch`: follow the queue as lines of text, one whenever something changed."""
+"""`setgf watch`: follow the queue, a job or a run as lines of text, one whenever it changed."""
 
 from __future__ import annotations
 
-import math
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setgf.cli.job_words import ask_queue, first_line
-from setgf.cli.output import note, say
+from setgf.cli.completion import complete_job_or_run
+from setgf.cli.job_words import ask_queue
+from setgf.cli.output import note, say, say_json_line
+from setgf.cli.watch_jobs import Watcher
+from setgf.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from db.query import Query
-    from db.records import Job, Run
+    from setgf.cli.watch_jobs import JobNews
+    from setgf.cli.watch_run import RunNews
 
 POLL_SECONDS = 0.3
-LOSS_SERIES = "train.loss"
-SECONDS_A_LINE = 10.0
-"""A run that only made steps gets a line this often."""
+INTERRUPTED_CODE = 130
 
 
 def watch(
+    work: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="A job, or a run by the beginning of its id; default: the whole queue.",
+            autocompletion=complete_job_or_run,
+        ),
+    ] = None,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when no job waits or runs.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line instead of text.")
+    ] = False,
 ) -> None:
-    """Follow the queue: a line whenever a job's state, epoch or best score changes.
+    """Follow a job or a run to its end, a line an epoch; without an ID the whole queue.
 
-    Example: setgf watch --until-idle
+    Of a job or a run the exit code is its end: 0 succeeded, 1 failed or lost, 3 cancelled (or, in
+    the foreground, paused). Ctrl-C leaves what is watched alone and gives 130.
+
+    Example: setgf watch 3 && setgf compare
     """
+    if work is not None and until_idle:
+        raise ConfigError("Name either a job or a run, which is watched to its end, or "
+                          "`--until-idle` for the whole queue.")  # fmt: skip
     with ask_queue() as query:
-        watcher = Watcher(query)
-        while True:
-            for line in watcher.look(time.time()):
-                say(line)
-            if until_idle and watcher.is_idle:
-                note("The queue is idle.")
-                return
-            watcher.wait(POLL_SECONDS)
-
-
-class Watcher:
-    """Remembers what was shown of every job, and says what is new."""
-
-    def __init__(
-        self, query: Query, ids: Sequence[int] | None = None, *, is_terse: bool = False
-    ) -> None:
-        """Watch jobs.
-
-        Args:
-            query: of the run database.
-            ids: only these, and how they stand at the beginning is said; None: all.
-            is_terse: only changes of state.
-        """
-        self.query = query
-        self.jobs: tuple[Job, ...] = ()
-        """As they were at the last look."""
-        self.is_idle = False
-        """True when no job waits or runs."""
-        self._ids = ids
-        self._is_terse = is_terse
-        self._shown: dict[int, tuple[object, ...]] = {}
-        self._said_at: dict[int, float] = {}
-        self._version: int | None = None
-        self._is_first = ids is None
-
-    def look(self, now: float) -> Iterator[str]:
-        """Yield a line for every job that changed since the last look."""
-        version = self.query.database.data_version()
-        if version == self._version:
+        if work is None:
+            _watch_queue(query, until_idle=until_idle, as_json=as_json)
             return
-        self._version = version
-        self.jobs = self._read()
-        for job in self.jobs:
-            if self._is_first and job.state.is_finished:
-                self._shown[job.id] = self._key(job, None)
-                continue
-            if job.state.is_finished and self._was_finished(job):
-                continue
-            run = self._run(job)
-            if self._has_news(job, run, now):
-                yield describe(job, run, self._loss(run))
-        self._is_first = False
-        self.is_idle = not any(job.state.is_live or job.state == "queued" for job in self.jobs)
-
-    def wait(self, seconds: float) -> None:
-        """Wait until the next look."""
-        time.sleep(seconds)
-
-    def _read(self) -> tuple[Job, ...]:
-        """Return the jobs that may have changed: those that were over stay as they are."""
-        if self._ids is None:
-            return self.query.jobs()
-        known = {job.id: job for job in self.jobs}
-        open_ids = [i for i in self._ids if i not in known or not known[i].state.is_finished]
-        known |= {job.id: job for job in self.query.jobs(ids=open_ids)}
-        return tuple(known.values())
-
-    def _was_finished(self, job: Job) -> bool:
-        return self._shown.get(job.id, ("",))[0] == job.state
-
-    def _key(self, job: Job, run: Run | None) -> tuple[object, ...]:
-        if self._is_terse or run is None:
-            return (job.state, job.attempt, 0, None)
-        return (job.state, job.attempt, run.epoch, run.best_epoch)
-
-    def _has_news(self, job: Job, run: Run | None, now: float) -> bool:
-        if job.state == "starting":  # for a moment only
-            return False
-        key = self._key(job, run)
-        is_old = not self._is_terse and now - self._said_at.get(job.id, 0.0) >= SECONDS_A_LINE
-        if key == self._shown.get(job.id) and not (is_old and job.state == "running"):
-            return False
-        self._shown[job.id] = key
-        self._said_at[job.id] = now
-        return True
-
-    def _run(self, job: Job) -> Run | None:
-        from db.errors import NotFoundError
-
-        if job.attempt == 0:
-            return None
         try:
-            return self.query.run(job.run_id)
-        except NotFoundError:
-            return None
-
-    def _loss(self, run: Run | None) -> float | None:
-        """Return the last training loss."""
-        if run is None or LOSS_SERIES not in self.query.series(run.id):
-            return None
-        return self.query.points(run.id, LOSS_SERIES, after_step=max(0, run.step - 1)).values[-1]
+            code = _watch_one(query, work, as_json=as_json)
+        except KeyboardInterrupt:
+            note("Not watching any longer; what was watched goes on.")
+            code = INTERRUPTED_CODE
+    if code:
+        raise typer.Exit(code)
 
 
-def describe(job: Job, run: Run | None, loss: float | None) -> str:
-    """Return the line of a job: state, epoch, best validation score, loss."""
-    parts = [time.strftime("%H:%M:%S"), f"{job.id:>4}", f"{job.state:<9}", job.name]
-    if run is not None and job.attempt:
-        parts.append(f"epoch {run.epoch}/{job.max_epochs}")
-        if run.best_valid is not None:
-            parts.append(f"best {run.monitor} {run.best_valid:.4f} (epoch {run.best_epoch})")
-        if loss is not None and math.isfinite(loss):
-            parts.append(f"loss {loss:.4f}")
-    if job.attempt > 1:
-        parts.append(f"attempt {job.attempt}")
-    if job.error and job.state != "succeeded":
-        parts.append(first_line(job.error))
-    return "  ".join(parts)
+def _watch_queue(query: Query, *, until_idle: bool, as_json: bool) -> None:
+    watcher = Watcher(query)
+    while True:
+        for news in watcher.look(time.time()):
+            _say(news, as_json=as_json)
+        if until_idle and watcher.is_idle:
+            note("The queue is idle.")
+            return
+        watcher.wait(POLL_SECONDS)
+
+
+def _watch_one(query: Query, work: str, *, as_json: bool) -> int:
+    from setgf.cli.live_line import LiveLine
+    from setgf.cli.watch_run import RunWatcher, find_work
+
+    watcher = RunWatcher(query, find_work(query, work))
+    with LiveLine(is_on=sys.stdout.isatty() and not as_json) as live:
+        while True:
+            for news in watcher.look(time.time()):
+                live.clear()
+                _say(news, as_json=as_json)
+            if watcher.exit_code is not None:
+                return watcher.exit_code
+            live.show(watcher.now_doing)
+            time.sleep(POLL_SECONDS)
+
+
+def _say(news: JobNews | RunNews, *, as_json: bool) -> None:
+    if as_json:
+        say_json_line(news.plain())
+    else:
+        say(news.text())
+    sys.stdout.flush()
