@@ -17,6 +17,7 @@ from setgf.cli.data import app
 from setgf.cli.output import run_command
 from setgf.home import Home
 from tests.data.builders import make_content, write_pickle
+from tests.data.test_labelled import IDS, write_labels
 
 
 class Result:
@@ -174,3 +175,48 @@ def test_data_commands_load_no_torch(home: Home, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr.splitlines()[1:]) == (0, [])
+
+
+def test_check_reads_every_store_and_names_what_is_damaged(run: Any, home: Home) -> None:
+    run("synth", "--name", "a", "--samples", "20")
+    run("synth", "--name", "b", "--samples", "20")
+
+    whole = run("check")
+    file = home.data / "b" / "valid.audio.npy"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    damaged = run("check")
+
+    assert whole.code == 0
+    assert [line.split(":")[0] for line in whole.out.splitlines()] == ["a", "b"]
+    assert damaged.code == 3
+    assert "`b` is damaged: `valid.audio.npy`" in damaged.err
+    assert damaged.out.startswith("a: ")
+
+
+def test_a_label_file_is_imported_with_arrays_by_id(run: Any, tmp_path: Path) -> None:
+    labels = write_labels(tmp_path)
+    np.savez(tmp_path / "a.npz", **{name: np.ones((2, 3)) for name in IDS})  # type: ignore[arg-type]
+
+    alone = run("import", str(labels), "--name", "text")
+    joined = run("import", str(labels), "--name", "both", "--vision", str(tmp_path / "a.npz"))
+    listed = run("list")
+    shown = run("show", "text")
+
+    assert alone.code == joined.code == 0, joined.err
+    rows = {line.split()[0]: line.split() for line in listed.out.splitlines()}
+    assert rows["text"][5:7] == ["-", "-"]
+    assert rows["both"][5:7] == ["-", "3"]
+    assert "features     none: text only" in shown.out
+
+
+def test_options_that_do_not_fit_the_file_are_told(run: Any, tmp_path: Path) -> None:
+    path = write_pickle(tmp_path, make_content())
+
+    mixed = run("import", str(path), "--name", "x", "--audio", "a.npz")
+    unknown = run("import", str(path), "--name", "x", "--max-memory", "much")
+    little = run("import", str(path), "--name", "x", "--max-memory", "2k")
+
+    assert (mixed.code, unknown.code, little.code) == (2, 2, 3)
+    assert "belong to a label.csv" in mixed.err
+    assert "`--max-memory` is `much`" in unknown.err
+    assert "--max-memory" in little.err
