@@ -62,7 +62,7 @@ def _fill(database: Database) -> None:
         run = new_run(run_id, settings=settings, seed=number, created_at=NOW + number)
         with database.write(durable=False) as connection:
             add_run(connection, run)
-            add_attempt(connection, _attempt(run_id))
+            add_attempt(connection, attempt_of(run_id))
             points = [
                 Point(series=name, step=step, epoch=1, value=chance.random(), time=NOW + step)
                 for name in names
@@ -76,7 +76,8 @@ def _fill(database: Database) -> None:
                 add_tag(connection, run_id, "tenth", actor="ada", now=NOW)
 
 
-def _attempt(run_id: str) -> Attempt:
+def attempt_of(run_id: str) -> Attempt:
+    """Return the attempt of a run that no job made."""
     return Attempt(
         job_id=None,
         run_id=run_id,
