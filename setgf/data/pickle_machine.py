@@ -28,6 +28,8 @@ _LONGEST_NUMBER = 64
 _NEWEST_PROTOCOL = 5
 _COSTS = {"number": 40, "container": 96, "text": 80, "memo": 100}
 """Bytes of memory a thing takes in CPython at most, without what is in it."""
+_MOST_NUMBERS = 10_000
+"""Keys that are numbers can be chosen so that a dictionary of them takes for ever; text can't."""
 _KEYS = (str, bytes, int, float, bool, type(None))
 
 
@@ -51,7 +53,7 @@ class Machine:
         while True:
             code = self._bytes.take(1)[0]
             if code == STOP:
-                return self._pop()
+                return self._stack.pop()
             operation = operations.get(code)
             if operation is None:
                 self._refuse(code)
@@ -70,12 +72,6 @@ class Machine:
     def _push(self, value: Any, cost: str) -> None:
         self._budget.take(_COSTS[cost], "objects")
         self._stack.append(value)
-
-    def _pop(self) -> Any:
-        return self._stack.pop()
-
-    def _top(self) -> Any:
-        return self._stack[-1]
 
     def _marked(self) -> list[Any]:
         """Return what is above the last mark, and take both away."""
@@ -96,7 +92,7 @@ class Machine:
                 self._path, f"a memo entry at byte {self._bytes.place} is numbered {place}"
             )
         self._budget.take(_COSTS["memo"], "objects")
-        self._memo[place] = self._top()
+        self._memo[place] = self._stack[-1]
 
     def _recall(self, place: int) -> None:
         if place not in self._memo:
@@ -128,7 +124,7 @@ class Machine:
     def pop(self) -> None:
         """POP."""
         if self._stack:
-            self._pop()
+            self._stack.pop()
         else:
             self._marked()
 
@@ -138,7 +134,7 @@ class Machine:
 
     def duplicate(self) -> None:
         """DUP."""
-        self._stack.append(self._top())
+        self._stack.append(self._stack[-1])
         self._budget.take(8, "objects")
 
     def nothing(self) -> None:
@@ -299,14 +295,14 @@ class Machine:
 
     def append(self) -> None:
         """APPEND."""
-        self._extend([self._pop()])
+        self._extend([self._stack.pop()])
 
     def extend(self) -> None:
         """APPENDS and ADDITEMS."""
         self._extend(self._marked())
 
     def _extend(self, parts: list[Any]) -> None:
-        target = self._top()
+        target = self._stack[-1]
         if type(target) is not list:
             raise damage(self._path, f"something is put into a `{type(target).__name__}`")
         cast(list[Any], target).extend(parts)
@@ -319,7 +315,7 @@ class Machine:
 
     def set_item(self) -> None:
         """SETITEM."""
-        value, key = self._pop(), self._pop()
+        value, key = self._stack.pop(), self._stack.pop()
         self._set([key, value])
 
     def set_items(self) -> None:
@@ -327,12 +323,14 @@ class Machine:
         self._set(self._marked())
 
     def _set(self, parts: list[Any]) -> None:
-        target = self._top()
+        target = self._stack[-1]
         if type(target) is not dict or len(parts) % 2:
             raise damage(self._path, "a key is set in something that is no dictionary")
         self._budget.take(len(parts) * 50, "objects")
         entries = cast(dict[Any, Any], target)
         for place in range(0, len(parts), 2):
+            if len(entries) > _MOST_NUMBERS and not isinstance(parts[place], str | bytes):
+                raise damage(self._path, "a dictionary has very many keys that are no text")
             if not isinstance(parts[place], _KEYS):
                 kind = type(parts[place]).__name__.strip("_")
                 raise damage(self._path, f"a dictionary has a key that is a `{kind}`")
@@ -373,7 +371,7 @@ class Machine:
 
     def global_stack(self) -> None:
         """STACK_GLOBAL."""
-        global_name, module_name = self._pop(), self._pop()
+        global_name, module_name = self._stack.pop(), self._stack.pop()
         if type(global_name) is not str or type(module_name) is not str:
             raise refusal(self._path, "a global whose name is no text")
         self._global(module_name, global_name)
@@ -386,7 +384,7 @@ class Machine:
 
     def call(self) -> None:
         """REDUCE."""
-        arguments, function = self._pop(), self._pop()
+        arguments, function = self._stack.pop(), self._stack.pop()
         if not isinstance(function, Global) or type(arguments) is not tuple:
             raise refusal(self._path, f"a call of a `{type(function).__name__.strip('_')}`")
         made: object = function(*cast(tuple[Any, ...], arguments))
@@ -394,8 +392,8 @@ class Machine:
 
     def build(self) -> None:
         """BUILD."""
-        state: object = self._pop()
-        target: object = self._top()
+        state: object = self._stack.pop()
+        target: object = self._stack[-1]
         if not has_state(target):
             raise refusal(self._path, f"a state for a `{type(target).__name__.strip('_')}`")
         target.__setstate__(state)

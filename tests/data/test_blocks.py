@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,14 @@ def test_lists_that_name_each_other_over_and_over_are_refused(tmp_path: Path) ->
 
     with pytest.raises(DataError, match=r"a\.pkl is damaged: it names its parts many times over"):
         load_pickle(tmp_path / "a.pkl")
+
+
+def test_numbers_chosen_to_make_a_dictionary_slow_are_refused(tmp_path: Path) -> None:
+    same_hash = {row * ((1 << 61) - 1): None for row in range(1, 2000)}
+    (tmp_path / "few.pkl").write_bytes(pickle.dumps(same_hash, 4))
+    many = b"".join(b"J" + struct.pack("<i", row) + b"N" for row in range(20_000))
+    (tmp_path / "many.pkl").write_bytes(b"\x80\x04}(" + many[: 6 * 10_000] + b"u(" + many + b"u.")
+
+    assert len(load_pickle(tmp_path / "few.pkl")) == 1999
+    with pytest.raises(DataError, match="very many keys that are no text"):
+        load_pickle(tmp_path / "many.pkl")

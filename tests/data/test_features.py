@@ -234,6 +234,7 @@ def test_ids_and_videos_in_two_splits_are_reported(tmp_path: Path) -> None:
         "duplicate_ids": ["v1$_$1"],
         "shared_ids": ["v2$_$1"],
         "shared_videos": ["v2", "v3"],
+        "shared_clips": ["test: v2$_$1", "test: v3$_$7"],
     }
     assert any("2 videos are in more than one split: `v2`, `v3`" in r for r in report["remarks"])
 

@@ -121,6 +121,7 @@ def test_no_video_is_in_two_splits(mosi: FeatureStore) -> None:
         "duplicate_ids": [],
         "shared_ids": [],
         "shared_videos": [],
+        "shared_clips": [],
     }
     assert mosi.manifest.report["remarks"] == []
     assert mosi.split(Split.TRAIN).ids[:5] == tuple(
