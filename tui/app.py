@@ -1,31 +1,42 @@
-"""The dashboard's app: five screens over one gateway, and the command line of `setgf-tui`."""
+"""The dashboard's app: its screens over one gateway, and the command line of `setgf-tui`."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from importlib import import_module
+from pathlib import Path
+from time import localtime, strftime
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui import theme
 from tui.gateway import Gateway
 from tui.messages import FrameRead, NothingChanged, OpenRun, OpenScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.data import StoresScreen
-from tui.screens.help import HelpScreen, commands_of, keys_of
-from tui.screens.queue import QueueScreen
-from tui.screens.run import RunScreen
-from tui.screens.runs import RunsScreen
+from tui.plotting.glyphs import ASCII, UNICODE
+from tui.terminal import Abilities, AsciiFilter, ContrastFilter, PlainFilter
+from tui.watching import WATCH_SECONDS, Watch
 
 if TYPE_CHECKING:
     from tui.screens.base import Clock, DataScreen
 
 IDLE_READS_BEFORE_LEAVING = 3
+SCREEN_CLASSES: Mapping[str, tuple[str, str]] = {
+    "runs": ("tui.screens.runs", "RunsScreen"),
+    "queue": ("tui.screens.queue", "QueueScreen"),
+    "run": ("tui.screens.run", "RunScreen"),
+    "compare": ("tui.screens.compare", "CompareScreen"),
+    "data": ("tui.screens.data", "StoresScreen"),
+    "events": ("tui.screens.events", "EventsScreen"),
+}
+"""Where each screen is; one is loaded when it is first opened, so that the first comes fast."""
 
 
 class Dashboard(App[int]):
@@ -46,7 +57,12 @@ class Dashboard(App[int]):
         Binding("3", "go('run')", "run", show=False),
         Binding("4", "go('compare')", "compare", show=False),
         Binding("5", "go('data')", "data", show=False),
-        Binding("ctrl+t", "switch_ground", "light or dark", show=False),
+        Binding("6", "go('events')", "events", show=False),
+        Binding("a", "add_job", "add job", show=False),
+        Binding("R", "run_again", "run again with edits", show=False),
+        Binding("exclamation_mark", "alerts", "alerts", key_display="!", show=False),
+        Binding("ctrl+e", "save_picture", "save a picture of this", show=False),
+        Binding("ctrl+t", "next_theme", "next theme", show=False),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", "quit", show=False, system=True),
@@ -59,30 +75,94 @@ class Dashboard(App[int]):
         time: Clock = time.time,
         first: str = "runs",
         until_idle: bool = False,
+        abilities: Abilities | None = None,
+        theme_name: str = "",
+        watches: bool = True,
     ) -> None:
+        """Make the app.
+
+        Args:
+            gateway: what the screens ask.
+            time: seconds since the epoch.
+            first: screen to begin with.
+            until_idle: leave when nothing waits in the queue and nothing runs.
+            abilities: of the terminal; None is one that can do everything.
+            theme_name: theme instead of the remembered one.
+            watches: tell of failures and the like; a picture wants none of it.
+        """
         super().__init__()
         self.gateway = gateway
-        self._first, self._until_idle = first, until_idle
+        self.abilities = Abilities(has_colour=not self.no_color) if abilities is None else abilities
+        self.glyphs = ASCII if self.abilities.is_ascii else UNICODE
+        self.no_color = not self.abilities.has_colour
+        self.watch_ = Watch(self, gateway, time, self._show_alerts)
+        self._clock, self._watches = time, watches
+        self._first, self._until_idle, self._theme_name = first, until_idle, theme_name
         self._idle_reads = 0
         self._is_idle = False
-        for name, make in screens(gateway, time).items():
-            self.add_mode(name, make)  # pyright: ignore[reportUnknownMemberType]
+        self._contrast = ContrastFilter(enabled=False)
+        self._set_filters()
+        for name in SCREEN_CLASSES:
+            self.add_mode(name, partial(make_screen, name, gateway, time))  # pyright: ignore[reportUnknownMemberType]
+
+    def _set_filters(self) -> None:
+        """Bring everything that is drawn to what the terminal can show."""
+        ours: list[LineFilter] = [self._contrast]
+        if not self.abilities.has_colour:
+            ours = [PlainFilter()]
+        if self.abilities.is_ascii:
+            ours.append(AsciiFilter())
+        kept = self._filters[:1]  # the first makes the terminal's own colours exact
+        self._filters: list[LineFilter] = [*kept, *ours]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return variables of ours for themes that are not ours."""
         return theme.DEFAULT_VARIABLES
 
     def on_mount(self) -> None:
-        """Show the first screen."""
-        self.register_theme(theme.DARK)
-        self.register_theme(theme.LIGHT)
-        self.theme = theme.DARK.name
+        """Show the first screen, and begin to look for what is to be told."""
+        for one in (*theme.OURS, theme.MONO):
+            self.register_theme(one)
+        self._choose_theme()
         self.switch_mode(self._first)
+        for notice in self.gateway.remembered.notices:
+            self.notify(notice, severity="warning", markup=False)
+        if self._watches:
+            self.set_interval(WATCH_SECONDS, self.watch_.look)
+            self.watch_.look()
+
+    def _choose_theme(self) -> None:
+        names = (self._theme_name, self.gateway.remembered.settings.theme, theme.DARK.name)
+        known = next(name for name in names if name in self.available_themes)
+        self.theme = known if self.abilities.has_colour else theme.MONO.name
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
+
+    def _theme_changed(self, chosen: Any) -> None:
+        """Remember another theme; the one for terminals without colour is no choice."""
+        self._contrast.enabled = chosen.name == theme.CONTRAST.name
+        remembered = self.gateway.remembered
+        if chosen.name not in (theme.MONO.name, remembered.settings.theme):
+            remembered.remember(replace(remembered.settings, theme=chosen.name))
+
+    def watch_theme(self, theme_name: str) -> None:
+        """Raise the contrast before the first paint in a theme that asks for it."""
+        self._contrast.enabled = theme_name == theme.CONTRAST.name
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield every action of the screen for the command palette, with its key."""
+        """Yield every action for the command palette, with its key; those of here first."""
+        from tui.screens.help import commands_elsewhere, commands_of
+
         yield from commands_of(screen, self.run_action)
+        for name, (module, class_name) in SCREEN_CLASSES.items():
+            if name != screen.name:
+                there = getattr(import_module(module), class_name)
+                yield from commands_elsewhere(name, there, partial(self._do_on, name))
         yield SystemCommand("Theme", "Choose another theme", self.action_change_theme)
+
+    async def _do_on(self, name: str, action: str) -> None:
+        """Go to a screen and do one of its actions there."""
+        await self.switch_mode(name)
+        await self.run_action(action, self.screen)
 
     def on_frame_read(self, message: FrameRead) -> None:
         """Remember whether the queue is empty."""
@@ -101,6 +181,8 @@ class Dashboard(App[int]):
 
     async def on_open_run(self, message: OpenRun) -> None:
         """Show a run on the Run screen."""
+        from tui.screens.run import RunScreen
+
         await self.switch_mode(RunScreen.NAME)
         if isinstance(self.screen, RunScreen):
             self.screen.open_run(message.run_id)
@@ -113,25 +195,91 @@ class Dashboard(App[int]):
         """Go to a screen."""
         self.switch_mode(name)
 
-    def action_switch_ground(self) -> None:
-        """Switch between dark and light."""
-        self.theme = theme.LIGHT.name if self.current_theme.dark else theme.DARK.name
+    def action_next_theme(self) -> None:
+        """Go from dark to light to high contrast."""
+        if not self.abilities.has_colour:
+            self.notify("Without colour there is one theme.")
+            return
+        names = [one.name for one in theme.OURS]
+        place = names.index(self.theme) + 1 if self.theme in names else 0
+        self.theme = names[place % len(names)]
+
+    def action_save_picture(self) -> None:
+        """Save what is on the screen as an SVG in the current folder."""
+        from setgf.errors import ConfigError
+        from tui.screenshot import screen_svg, write
+
+        stamp = strftime("%m%d-%H%M%S", localtime(self._clock()))
+        path = Path.cwd() / f"setgf-{'-'.join((self.screen.name or 'screen').split())}-{stamp}.svg"
+        try:
+            write(screen_svg(self), path)
+        except ConfigError as error:
+            self.notify(str(error), severity="error", markup=False)
+        else:
+            self.notify(f"Saved {path}", markup=False)
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
+        from tui.screens.help import HelpScreen, keys_of
+
         self.push_screen(HelpScreen(self.screen.name or "", keys_of(self.screen)))
 
+    # Jobs and alerts, from everywhere
 
-def screens(gateway: Gateway, clock: Clock) -> dict[str, Callable[[], DataScreen]]:
-    """Return what makes each screen, by its name."""
-    classes: Sequence[type[DataScreen]] = (
-        RunsScreen,
-        QueueScreen,
-        RunScreen,
-        CompareScreen,
-        StoresScreen,
-    )
-    return {cls.NAME: partial(cls, gateway, clock) for cls in classes}
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return False for actions where nothing may be changed."""
+        del parameters
+        return not (self.gateway.read_only and action in ("add_job", "run_again"))
+
+    def action_add_job(self) -> None:
+        """Open the New job form."""
+        self._open_form("")
+
+    def action_run_again(self) -> None:
+        """Open the New job form filled in as the run under the cursor."""
+        here = getattr(self.screen, "run_id_here", None)
+        run_id = cast("str | None", here()) if here is not None else None
+        if run_id is None:
+            self.notify("Go to a run or a job first.")
+        else:
+            self._open_form(run_id)
+
+    def _open_form(self, run_id: str) -> None:
+        from tui.screens.new_job import NewJobScreen
+
+        def added(report: str | None) -> None:
+            if report:
+                self.notify(f"{report} U takes it back.", markup=False)
+                reread = getattr(self.screen, "reread", None)
+                if reread is not None:
+                    reread()
+
+        self.push_screen(NewJobScreen(self.gateway, self._clock, run_id=run_id), added)
+
+    def action_alerts(self) -> None:
+        """Show the alerts nobody has seen."""
+        from tui.screens.alerts import AlertsScreen
+
+        def seen(run_id: str | None) -> None:
+            self.watch_.all_seen()
+            if run_id:
+                self.post_message(OpenRun(run_id))
+
+        self.push_screen(AlertsScreen(self.watch_.alerts.unseen), seen)
+
+    def _show_alerts(self) -> None:
+        """Say on every screen how many alerts nobody has seen."""
+        from tui.widgets.chrome import Header
+
+        for screen in self.screen_stack:
+            for header in screen.query(Header):
+                header.alerts = len(self.watch_.alerts.unseen)
+
+
+def make_screen(name: str, gateway: Gateway, clock: Callable[[], float]) -> DataScreen:
+    """Return a new screen by its name."""
+    module, class_name = SCREEN_CLASSES[name]
+    return getattr(import_module(module), class_name)(gateway, clock)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

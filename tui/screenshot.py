@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setgf.errors import ConfigError
 from setgf.home import users_umask
 
 if TYPE_CHECKING:
@@ -30,21 +32,49 @@ def screen_svg(app: App[Any]) -> str:
     return re.sub(r"font-family:\s*Fira Code[^;]*;", f"font-family: {_FONT};", svg)
 
 
-def save(app: App[Any], path: Path, size: tuple[int, int]) -> None:
+def save(app: App[Any], path: Path, size: tuple[int, int], keys: Sequence[str] = ()) -> None:
     """Run the app without a terminal until its screen has data, and save what it shows.
 
     Args:
-        path: `.svg` for a picture, anything else for text.
+        app: to be run.
+        path: `.svg` or `.png` for a picture, anything else for text.
         size: cells across and down.
+        keys: to be pressed first.
+
+    Raises:
+        ConfigError: the file can't be written, or nothing here makes a PNG.
     """
-    content = asyncio.run(_picture(app, size, as_svg=path.suffix.lower() == ".svg"))
-    with users_umask():
-        path.write_text(content, encoding="utf-8")
+    kind = path.suffix.lower()
+    content = asyncio.run(_picture(app, size, keys, as_svg=kind in (".svg", ".png")))
+    write(content, path)
 
 
-async def _picture(app: App[Any], size: tuple[int, int], *, as_svg: bool) -> str:
+def write(content: str, path: Path) -> None:
+    """Write an SVG, or a text, or, for `.png`, an SVG as PNG.
+
+    Raises:
+        ConfigError: the file can't be written, or nothing here makes a PNG.
+    """
+    picture = content.encode()
+    if path.suffix.lower() == ".png":
+        from tui.png import svg_to_png
+
+        picture = svg_to_png(content)
+    try:
+        with users_umask():
+            path.write_bytes(picture)
+    except OSError as error:
+        raise ConfigError(f"{path} can't be written: {error.strerror}.") from error
+
+
+async def _picture(
+    app: App[Any], size: tuple[int, int], keys: Sequence[str], *, as_svg: bool
+) -> str:
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
         return screen_svg(app) if as_svg else screen_text(app)
 
 

@@ -59,6 +59,16 @@ class Settings:
     """Share of the past in the average, from 0 to below 1."""
     log_y: bool = False
     """The vertical axis is logarithmic."""
+    seen_event: int = 0
+    """Newest event that was seen on the Events screen; 0 before the first visit."""
+    told_event: int = 0
+    """Newest event that an alert was told of; 0 before the first start."""
+    alerts_off: tuple[str, ...] = ()
+    """Alerts nobody wants: failed, finished, nan, plateau, gpu, worker."""
+    bell: bool = True
+    """Ring the terminal's bell at an alert."""
+    osc9: bool = False
+    """Also show an alert as a notification of the desktop, where the terminal can (OSC 9)."""
 
 
 class Remembered:
@@ -169,6 +179,9 @@ def _problem(value: Any, default: object) -> str:
         return "" if good else "must be a list of texts"
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "must be true or false"
+    if isinstance(default, int):
+        good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return "" if good else f"must be a whole number, 0 or more, and it is {value!r}"
     if isinstance(default, float):
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         good = is_number and 0 <= value < 1

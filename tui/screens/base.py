@@ -117,6 +117,9 @@ class DataScreen(Screen[None], inherit_bindings=False):
 
     def on_screen_resume(self) -> None:
         """Catch up after another screen was shown."""
+        watch = getattr(host(self), "watch_", None)
+        if watch is not None:
+            self.query_one(Header).alerts = len(watch.alerts.unseen)
         self.poll()
 
     def on_resize(self, event: Resize) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -60,6 +60,25 @@ def commands_of(
                 binding.description.capitalize(),
                 f"Key: {key_name(binding)}",
                 partial(run_action, binding.action, active.node),
+            )
+
+
+def commands_elsewhere(
+    name: str, screen: type[Screen[Any]], do: Callable[[str], Awaitable[None]]
+) -> Iterator[SystemCommand]:
+    """Yield the actions of a screen that is not open: they go there first."""
+    seen: set[str] = set()
+    for owner in screen.__mro__:
+        for binding in owner.__dict__.get("BINDINGS", ()):
+            if not isinstance(binding, Binding) or not binding.description:
+                continue
+            if binding.action.startswith("app.") or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            yield SystemCommand(
+                f"{name.capitalize()}: {binding.description}",
+                f"Goes to {name}. Key there: {key_name(binding)}",
+                partial(do, binding.action),
             )
 
 

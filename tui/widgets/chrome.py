@@ -23,6 +23,7 @@ SCREENS = (
     ("run", "Run"),
     ("compare", "Compare"),
     ("data", "Data"),
+    ("events", "Events"),
 )
 
 
@@ -33,6 +34,8 @@ class Header(Widget):
 
     counts: reactive[Counts | None] = reactive(None)
     read_at: reactive[float | None] = reactive(None)
+    alerts: reactive[int] = reactive(0)
+    """Alerts nobody has seen."""
 
     def __init__(self, current: str) -> None:
         super().__init__()
@@ -53,19 +56,22 @@ class Header(Widget):
                 style = role_style(Role.DIM, dark=dark)
             text.append(label, style)
             self._tabs.append((start, text.cell_len, name))
-        right = self._right(dark=dark)
-        gap = self.size.width - text.cell_len - right.cell_len
-        if gap >= 1:
-            text.append(" " * gap).append_text(right)
+        for words, has_clock in ((True, True), (False, True), (False, False)):
+            right = self._right(dark=dark, has_words=words, has_clock=has_clock)
+            gap = self.size.width - text.cell_len - right.cell_len
+            if gap >= 1:
+                return text.append(" " * gap).append_text(right)
         return text
 
-    def _right(self, *, dark: bool) -> Text:
+    def _right(self, *, dark: bool, has_words: bool, has_clock: bool) -> Text:
         text = Text(end="")
+        if self.alerts:
+            word = f" alert{'s' if self.alerts > 1 else ''}" if has_words else ""
+            text.append(f"! {self.alerts}{word}", role_style(Role.WARN, dark=dark)).append("  ")
         counts = self.counts
         if counts is None:
             return text
-        wide = self.size.width >= 100
-        words = (" running", " waiting", " failed") if wide else ("", "", "")
+        words = (" running", " waiting", " failed") if has_words else ("", "", "")
         for glyph, amount, role, word in (
             ("●", counts.running, Role.LIVE, words[0]),
             ("○", counts.waiting, Role.PLAIN, words[1]),
@@ -73,7 +79,7 @@ class Header(Widget):
         ):
             style = role_style(role if amount else Role.DIM, dark=dark)
             text.append(f"{glyph} {amount}{word}", style).append("  ")
-        if self.read_at is not None:
+        if self.read_at is not None and has_clock:
             text.append(clock(self.read_at), role_style(Role.DIM, dark=dark))
         return text.append(" ")
 
@@ -152,6 +158,14 @@ KEY_NAMES = {
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",
     "plus": "+",
+    "exclamation_mark": "!",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+    "percent_sign": "%",
+    "semicolon": ";",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "delete": "del",
     "equals_sign": "=",
     "minus": "-",
     "escape": "esc",
