@@ -3,76 +3,167 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from db.records import Run
 from setgf.errors import DataError
 from setgf.home import Home
-from setgf.terms import Dataset
-from tui.records import CompareBody, ModelRow, RowKind, Score
+from setgf.terms import Dataset, Split
+from tui.compare_records import (
+    ALL,
+    CompareBody,
+    CompareSection,
+    ModelRow,
+    RowKind,
+    Score,
+    Significance,
+)
 
 if TYPE_CHECKING:
     from setgf.analysis.leaderboard import Row
+    from setgf.analysis.statistics import MetricSummary
+    from setgf.data.store import FeatureStore
 
 HIDDEN_METRIC = "acc3"
 """On MOSI and MOSEI computed by the protocol, but reported by nobody."""
 
 
-def compare_runs(home: Home, runs: Sequence[Run], choice: str) -> CompareBody:
-    """Return the comparison on a feature store; an unknown choice shows the newest run's."""
-    from setgf.analysis.leaderboard import leaderboard
-    from setgf.metrics.names import direction, metric_names
+def compare_runs(home: Home, runs: Sequence[Run], choice: str, baseline: str) -> CompareBody:
+    """Return the comparison on a feature store, or on all of them.
 
-    choices = tuple(sorted({run.data_name for run in runs}))
-    if not choices:
+    Args:
+        home: where the stores are.
+        runs: all runs, archived ones left out.
+        choice: name of a store, or `ALL`; an unknown one shows the newest run's.
+        baseline: key of the row whose MAE the others are tested against; of another section the
+            row of the same model takes its place.
+    """
+    from setgf.metrics.names import direction
+
+    names = tuple(sorted({run.data_name for run in runs}))
+    if not names:
         return CompareBody()
-    if choice not in choices:
+    if choice not in (*names, ALL):
         choice = max(runs, key=lambda run: run.created_at).data_name
-    chosen = [run for run in runs if run.data_name == choice]
-    dataset = Dataset(chosen[0].dataset)
+    model = _model_of(runs, baseline)
+    sections = tuple(
+        _section(home, [run for run in runs if run.data_name == name], name, baseline, model)
+        for name in (names if choice == ALL else (choice,))
+    )
+    metrics = {name for section in sections for name in section.metrics}
+    return CompareBody(
+        choices=(*names, ALL) if len(names) > 1 else names,
+        choice=choice,
+        sections=sections,
+        lower_is_better=frozenset(name for name in metrics if direction(name) == "min"),
+    )
+
+
+def _model_of(runs: Sequence[Run], key: str) -> str:
+    """Return the model of a row by the row's key; empty when there is none."""
+    variant = key.partition(" ")[0]
+    return next((run.model for run in runs if variant and run.variant == variant), "")
+
+
+def _section(
+    home: Home, runs: Sequence[Run], data_name: str, baseline: str, model: str
+) -> CompareSection:
+    from setgf.analysis.leaderboard import leaderboard
+    from setgf.metrics.names import metric_names
+
+    dataset = Dataset(runs[0].dataset)
     names = metric_names(dataset)
     if "acc7" in names:
         names = tuple(name for name in names if name != HIDDEN_METRIC)
-    ours = tuple(_from_row(row) for row in leaderboard(chosen, dataset=dataset))
-    return CompareBody(
-        choices=choices,
-        choice=choice,
+    store = _open(home, data_name)
+    is_comparable, note = _published_note(dataset, store)
+    ours = _our_rows(leaderboard(runs, dataset=dataset), baseline, model)
+    return CompareSection(
+        data_name=data_name,
         dataset=dataset.value,
         metrics=names,
-        lower_is_better=frozenset(name for name in names if direction(name) == "min"),
-        rows=(*ours, *_floors(home, choice), *_published(dataset)),
+        rows=(*ours, *_floors(store), *_published(dataset)),
+        is_comparable=is_comparable,
+        note=note,
     )
 
 
-def _from_row(row: Row) -> ModelRow:
-    return ModelRow(
-        key=f"{row.variant} {row.data_fingerprint}",
-        kind=RowKind.RUNS,
-        label=row.label,
-        num_seeds=row.n,
-        num_failed=row.failed,
-        num_unfinished=row.unfinished,
-        scores={
-            name: Score(mean=summary.mean, sd=summary.sd)
-            for name, summary in row.metrics.items()
-            if summary.mean is not None
-        },
-    )
-
-
-def _floors(home: Home, data_name: str) -> list[ModelRow]:
-    """Return the floors of a store; none where it is not on this machine."""
-    from setgf.analysis.floors import floors
+def _open(home: Home, data_name: str) -> FeatureStore | None:
+    """Return a store; None where it is not on this machine."""
     from setgf.data.store import open_store
 
     try:
-        rows = floors(open_store(home, data_name))
+        return open_store(home, data_name)
+    except DataError:
+        return None
+
+
+def _published_note(dataset: Dataset, store: FeatureStore | None) -> tuple[bool, str]:
+    """Return whether published results may stand beside ours, and why not."""
+    from setgf.analysis.published import TEST_SIZES, is_comparable
+
+    if store is None or is_comparable(dataset, store.manifest.sizes[Split.TEST]):
+        return True, ""
+    size = store.manifest.sizes[Split.TEST]
+    return False, (
+        f"published results are of {TEST_SIZES[dataset]:,} test samples, `{store.name}` has "
+        f"{size:,}: left out, p shows them"
+    )
+
+
+def _our_rows(rows: Sequence[Row], baseline: str, model: str) -> Iterator[ModelRow]:
+    from setgf.analysis.comparison import PRIMARY_METRIC
+    from setgf.analysis.statistics import difference
+
+    against = next((row for row in rows if _key(row) == baseline), None)
+    if against is None and model:
+        against = next((row for row in rows if row.model == model and row.n), None)
+    for row in rows:
+        told = None
+        if against is not None and row is not against:
+            told = difference(row.values[PRIMARY_METRIC], against.values[PRIMARY_METRIC])
+        yield ModelRow(
+            key=_key(row),
+            kind=RowKind.RUNS,
+            label=row.label,
+            model=row.model,
+            num_seeds=row.n,
+            num_failed=row.failed,
+            num_unfinished=row.unfinished,
+            scores={
+                name: score
+                for name, summary in row.metrics.items()
+                if (score := _score(summary)) is not None
+            },
+            against=None
+            if told is None
+            else Significance(mean=told.mean, low=told.low, high=told.high, p=told.p),
+            is_baseline=row is against,
+        )
+
+
+def _key(row: Row) -> str:
+    return f"{row.variant} {row.data_name} {row.data_fingerprint}"
+
+
+def _score(summary: MetricSummary) -> Score | None:
+    if summary.mean is None:
+        return None
+    return Score(mean=summary.mean, sd=summary.sd, low=summary.low, high=summary.high, n=summary.n)
+
+
+def _floors(store: FeatureStore | None) -> list[ModelRow]:
+    """Return the floors of a store; none where it is not on this machine."""
+    from setgf.analysis.floors import floors
+
+    try:
+        rows = () if store is None else floors(store)
     except DataError:
         return []
     return [
         ModelRow(
-            key=f"floor {row.name}",
+            key=f"floor {row.name} {row.data_name}",
             kind=RowKind.FLOOR,
             label=row.name,
             scores=_scores(row.metrics),
@@ -89,7 +180,7 @@ def _published(dataset: Dataset) -> list[ModelRow]:
         said = (row.setting, row.selection, row.source, row.note)
         rows.append(
             ModelRow(
-                key=f"published {place}",
+                key=f"published {dataset} {place}",
                 kind=RowKind.PUBLISHED,
                 label=row.model,
                 scores=_scores(row.metrics),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from db.records import Points, Run
+from db.records import Curve, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +47,14 @@ class RunsBody:
     runs: tuple[Run, ...] = ()
     series: tuple[str, ...] = ()
     """Names one can draw."""
-    points: tuple[Points, ...] = ()
+    curves: tuple[Curve, ...] = ()
     """Drawn runs, in the order asked for."""
     sparks: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """Short form of the monitored metric by run id, for the rows in view."""
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """Settings and metrics of the chosen columns that the records do not hold, by run id."""
+    baseline: Run | None = None
+    """The pinned run, also where the filter hides it."""
     filter_problem: str = ""
     """Why the filter could not be read; empty when it could."""
 

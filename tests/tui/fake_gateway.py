@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from db.records import (
     Attempt,
     Checkpoint,
+    Curve,
     Device,
     Event,
     Group,
     Job,
     JobState,
     Points,
-    Prediction,
     Run,
     RunDetail,
     SeriesSummary,
     Worker,
 )
 from tests.tui.fake_queue import FakeQueue
+from tests.tui.fake_run import FakeRun, drift
 from tests.tui.fake_runs import FakeRuns
 from tui.gateway import GatewayError
 from tui.job_records import Alert
-from tui.records import CompareBody, Counts, LogText, ModelRow, RowKind, Score, StoreFacts
+from tui.plotting.lines import curve_of
+from tui.records import Counts, LogText, StoreFacts
+from tui.run_records import LabelDrift
 from tui.settings import Remembered
 
 NOW = 1_764_000_000.0
@@ -220,7 +223,7 @@ SERIES = (
 
 
 @dataclass
-class FakeGateway(FakeQueue, FakeRuns):
+class FakeGateway(FakeQueue, FakeRuns, FakeRun):
     """In-memory records; every field may be changed while the dashboard runs."""
 
     runs: list[Run] = field(default_factory=list)
@@ -233,6 +236,8 @@ class FakeGateway(FakeQueue, FakeRuns):
     refusal: str = ""
     """Said by every change of the queue while it is set."""
     log: LogText = field(default_factory=lambda: LogText(path="", lines=()))
+    drift: LabelDrift | None = field(default_factory=drift)
+    part_problem: str = ""
     place: str = "/data/ada/setgf/setgf.db"
     read_only: bool = False
     problem: GatewayError | None = None
@@ -291,64 +296,14 @@ class FakeGateway(FakeQueue, FakeRuns):
             if run_id in by_id and by_id[run_id].step and series in SERIES
         )
 
-    def list_events(self, run_id: str) -> tuple[Event, ...]:
-        states = ("queued", "starting", "running")
-        return tuple(
-            Event(
-                id=place,
-                at=NOW - 100 + 2 * place,
-                kind="job",
-                job_id=1,
-                run_id=run_id,
-                attempt=1,
-                from_state=states[place - 1] if place else None,
-                to_state=state,
-                why="claimed by node-1-4321" if place == 1 else "",
-                actor="ada" if not place else "worker",
-            )
-            for place, state in enumerate(states)
-        )
-
-    def read_log(self, run_id: str, max_bytes: int) -> LogText:
-        return self.log
-
-    def list_predictions(self, run_id: str, split: str) -> tuple[Prediction, ...]:
-        return tuple(
-            Prediction(
-                sample_id=f"clip_{n:02d}",
-                label=(n % 7) - 3.0,
-                fusion=((n * 5) % 7) - 2.6,
-                text=0.5,
-                audio=0.1 * n,
-                vision=-0.2,
-            )
-            for n in range(20)
-        )
-
-    def list_transcripts(self, data_name: str, split: str) -> dict[str, str]:
-        return {f"clip_{n:02d}": f"and the plot was number {n} of its kind" for n in range(20)}
-
-    def compare(self, choice: str) -> CompareBody:
-        if not self.runs:
-            return CompareBody()
-        return CompareBody(
-            choices=("mosi", "sims"),
-            choice=choice if choice in ("mosi", "sims") else "mosi",
-            dataset="mosi",
-            metrics=(
-                *("acc2_has0", "acc2_non0", "f1_has0", "f1_non0"),
-                *("acc5", "acc7", "mae", "corr"),
-            ),
-            lower_is_better=frozenset({"mae"}),
-            rows=(
-                _row("setgf", 0.95, 0.84, 0.43),
-                _row("self_mm", 0.97, 0.83, 0.41),
-                _row("text_only", 1.01, 0.79, 0.38),
-                _other("train median", RowKind.FLOOR, 1.276, 0.55),
-                _other("Self-MM", RowKind.PUBLISHED, 0.713, 0.848),
-                _other("MulT", RowKind.PUBLISHED, 0.88, 0.83),
-            ),
-        )
+    def read_curves(
+        self,
+        run_ids: Sequence[str],
+        series: str,
+        windows: Mapping[str, tuple[int, int]] | None = None,
+    ) -> tuple[Curve, ...]:
+        del windows
+        return tuple(curve_of(points) for points in self.read_points(run_ids, series, 0))
 
     def list_stores(self) -> tuple[StoreFacts, ...]:
         return tuple(self.stores)
@@ -400,42 +355,6 @@ def _summary(points: Points) -> SeriesSummary:
         maximum=max(points.values),
         count=len(points.values),
         non_finite=0,
-    )
-
-
-def _row(label: str, mae: float, acc2: float, acc7: float) -> ModelRow:
-    def score(mean: float) -> Score:
-        return Score(mean=mean, sd=0.0123 * mean)
-
-    return ModelRow(
-        key=label,
-        kind=RowKind.RUNS,
-        label=label,
-        num_seeds=3,
-        num_failed=1 if label == "text_only" else 0,
-        scores={
-            "acc2_has0": score(acc2 - 0.02),
-            "acc2_non0": score(acc2),
-            "acc5": score(acc7 + 0.05),
-            "acc7": score(acc7),
-            "f1_has0": score(acc2 - 0.021),
-            "f1_non0": score(acc2 - 0.001),
-            "mae": score(mae),
-            "corr": score(0.68),
-        },
-    )
-
-
-def _other(label: str, kind: RowKind, mae: float, acc2: float) -> ModelRow:
-    scores = {"acc2_non0": acc2, "acc7": 0.46 if acc2 > 0.6 else 0.16, "mae": mae}
-    is_published = kind is RowKind.PUBLISHED
-    remark = "mean of 5 seeds, validation-selected; MMSA results (2025-01-15)"
-    return ModelRow(
-        key=f"{kind} {label}",
-        kind=kind,
-        label=label,
-        scores={name: Score(mean=mean, sd=None) for name, mean in scores.items()},
-        remark=remark if is_published else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
@@ -9,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.events import Resize
 
+from tui.compare_records import ALL, CompareBody, RowKind
 from tui.formatting import plural
 from tui.gateway import Gateway
 from tui.plotting.palette import assign_slots
-from tui.records import CompareBody, RowKind
 from tui.screens import compare_parts as parts
 from tui.screens.base import Clock, DataScreen
-from tui.screens.compare_parts import CompareRow
+from tui.screens.compare_parts import CompareLook, CompareRow
 from tui.widgets.bar_chart import BarChart
 from tui.widgets.dialogs import Choose
 from tui.widgets.host import host
@@ -23,6 +24,16 @@ from tui.widgets.table import Table
 
 TALL = 42
 """Rows from which there is room for more bars."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRequest:
+    """What the Compare screen asks for."""
+
+    choice: str = ""
+    """A feature store; empty for the newest run's."""
+    baseline: str = ""
+    """Key of the row the others are tested against."""
 
 
 class CompareScreen(DataScreen):
@@ -42,13 +53,15 @@ class CompareScreen(DataScreen):
         Binding("m", "choose", "data set"),
         Binding("comma", "next(-1)", "previous data set", show=False, key_display=","),
         Binding("full_stop", "next(1)", "next data set", show=False, key_display="."),
+        Binding("b", "baseline", "baseline"),
+        Binding("e", "spread", "sd or 95 %"),
         Binding("p", "published", "published"),
     ]
 
     def __init__(self, gateway: Gateway, time: Clock) -> None:
         super().__init__(gateway, time)
-        self._choice = ""
-        self._has_published = True
+        self._asked = CompareRequest()
+        self._style = CompareLook()
         self._slots: dict[str, int] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -59,79 +72,108 @@ class CompareScreen(DataScreen):
 
     def on_mount(self) -> None:
         """Let the table have the keys."""
-        self.query_one(Table).focus()
+        self.table.focus()
 
-    def request(self) -> str:
-        """Ask for the chosen feature store."""
-        return self._choice
-
-    def read(self, request: str) -> CompareBody:
-        """Read the comparison."""
-        return self.gateway.compare(request)
-
-    def has_nothing(self, body: CompareBody) -> bool:
-        """Return True before the first run."""
-        return not any(row.kind is RowKind.RUNS for row in body.rows)
+    @property
+    def table(self) -> Table[CompareRow]:
+        """The table."""
+        return cast("Table[CompareRow]", self.query_one(Table))
 
     @property
     def body(self) -> CompareBody:
-        """What is shown now, without what the user has hidden."""
+        """What is shown now."""
         return cast(CompareBody, self.frame.body) if self.frame else CompareBody()
+
+    def request(self) -> CompareRequest:
+        """Ask for the chosen feature store."""
+        return self._asked
+
+    def read(self, request: CompareRequest) -> CompareBody:
+        """Read the comparison."""
+        return self.gateway.compare(request.choice, request.baseline)
+
+    def has_nothing(self, body: CompareBody) -> bool:
+        """Return True before the first run."""
+        return not any(section.of_kind(RowKind.RUNS) for section in body.sections)
+
+    # Showing
 
     def show_body(self, body: CompareBody) -> None:
         """Hand bars and rows to their widgets."""
-        rows = tuple(r for r in body.rows if self._has_published or r.kind is not RowKind.PUBLISHED)
-        shown = CompareBody(
-            choices=body.choices,
-            choice=body.choice,
-            dataset=body.dataset,
-            metrics=body.metrics,
-            lower_is_better=body.lower_is_better,
-            rows=rows,
+        ours = [row for section in body.sections for row in section.of_kind(RowKind.RUNS)]
+        # A model has one colour on all data sets; variants of it have others.
+        keys = list(dict.fromkeys(row.label for row in ours))
+        self._slots |= assign_slots(keys, self._slots)
+        slots = {row.key: self._slots[row.label] for row in ours}
+        more = self.size.height >= TALL
+        panels = parts.bar_panels(body, self._style, slots, more=more)
+        self.query_one(BarChart).show(panels)
+        has_baseline = any(row.is_baseline for row in ours)
+        self.table.columns = parts.compare_columns(
+            body.metrics, self._style, has_baseline=has_baseline
         )
-        ours = [row.key for row in rows if row.kind is RowKind.RUNS]
-        self._slots |= assign_slots(ours, self._slots)
-        slots = {key: self._slots[key] for key in ours}
-        self.query_one(BarChart).show(parts.bar_panels(shown, slots, more=self.size.height >= TALL))
-        table = cast("Table[CompareRow]", self.query_one(Table))
-        table.columns = parts.compare_columns(body.metrics)
-        table.show_slots(slots)
-        table.show(parts.compare_rows(shown))
+        self.table.show_slots(slots)
+        self.table.show(parts.compare_rows(body, self._style))
 
     def on_resize(self, event: Resize) -> None:
         """Use the new room."""
         del event
+        self._show_again()
+
+    def _show_again(self) -> None:
         if self.frame:
             self.show_body(self.body)
+            self.show_status()
 
     def describe(self) -> str:
-        """Return the data set, and what of it counts."""
-        body = self.body
-        ours = [row for row in body.rows if row.kind is RowKind.RUNS]
-        place = body.choices.index(body.choice) + 1 if body.choice in body.choices else 1
-        seeds = sum(row.num_seeds for row in ours)
+        """Return the row under the cursor in full; on a heading what is compared."""
+        body, line = self.body, self.table.cursor_row
+        if line is not None and line.row is not None:
+            return parts.row_in_full(line.row)
+        ours = [row for section in body.sections for row in section.of_kind(RowKind.RUNS)]
         failed = sum(row.num_failed for row in ours)
         going = sum(row.num_unfinished for row in ours)
-        row = cast("Table[CompareRow]", self.query_one(Table)).cursor_row
-        remark = row.row.remark if row and row.row else ""
-        if remark and row:
-            return f"{row.label}: {remark}"
-        parts_ = [
-            f"{body.choice} ({body.dataset}), data set {place} of {len(body.choices)}",
-            f"{plural(seeds, 'finished run')} on test",
+        said = [
+            self._where(body),
+            f"{plural(sum(row.num_seeds for row in ours), 'finished run')} on test",
         ]
-        parts_ += [f"{failed} failed"] * bool(failed) + [f"{going} to come"] * bool(going)
-        return " · ".join(parts_)
+        said += [f"{failed} failed"] * bool(failed) + [f"{going} to come"] * bool(going)
+        said += [one.note for one in body.sections if one.note and not self._style.published]
+        return " · ".join(said)
+
+    def _where(self, body: CompareBody) -> str:
+        if body.choice == ALL:
+            return f"{plural(len(body.sections), 'data set')}"
+        dataset = body.sections[0].dataset if body.sections else ""
+        number = len([name for name in body.choices if name != ALL])
+        place = body.choices.index(body.choice) + 1 if body.choice in body.choices else 1
+        return f"{body.choice} ({dataset}), data set {place} of {number}"
 
     def on_table_highlighted(self, _message: Table.Highlighted) -> None:
-        """Say how the published row under the cursor was selected."""
+        """Say everything of the row under the cursor."""
         self.show_status()
+
+    # Keys
 
     def action_published(self) -> None:
         """Show or hide published results."""
-        self._has_published = not self._has_published
-        if self.frame:
-            self.show_body(self.body)
+        shown = any(self._style.shows_published(section) for section in self.body.sections)
+        self._style = replace(self._style, published=not shown)
+        self._show_again()
+
+    def action_spread(self) -> None:
+        """Show the 95 % interval of the mean instead of the standard deviation, or back."""
+        self._style = replace(self._style, intervals=not self._style.intervals)
+        self._show_again()
+
+    def action_baseline(self) -> None:
+        """Test the others against the row under the cursor; once more tests none."""
+        line = self.table.cursor_row
+        if line is None or line.row is None or line.row.kind is not RowKind.RUNS:
+            return
+        key = "" if line.row.is_baseline else line.key
+        self._asked = replace(self._asked, baseline=key)
+        self.poll()
 
     def action_next(self, direction: int) -> None:
         """Compare on the next data set."""
@@ -148,5 +190,5 @@ class CompareScreen(DataScreen):
 
     def _choose(self, choice: str | None) -> None:
         if choice is not None:
-            self._choice = choice
+            self._asked = replace(self._asked, choice=choice)
             self.poll()

@@ -1,54 +1,62 @@
-"""The parts of the Run screen as values: groups of charts and tables of rows. No widgets."""
+"""The parts of the Run screen as values: groups of charts, epochs, events, files. No widgets."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
-from db.records import Event, Points, Prediction, RunDetail
-from tui.formatting import Role, clock, number
+from db.records import Curve, Event, RunDetail
+from tui.formatting import MISSING, Role, clock, number, size
 from tui.widgets.columns import Cell, Column
 
+BRANCHES = ("", "text.", "audio.", "vision.")
 CHART_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("loss", ("train.loss", "valid.loss")),
-    ("MAE on valid", ("valid.mae", "valid.text.mae", "valid.audio.mae", "valid.vision.mae")),
+    ("MAE on valid", tuple(f"valid.{branch}mae" for branch in BRANCHES)),
     ("loss by task", ("train.text.loss", "train.audio.loss", "train.vision.loss")),
     (
         "accuracy on valid",
-        (
-            "valid.acc2_non0",
-            "valid.acc2_has0",
-            "valid.acc2",
-            "valid.acc3",
-            "valid.acc5",
-            "valid.acc7",
-        ),
+        tuple(f"valid.acc{kind}" for kind in ("2_non0", "2_has0", "2", "3", "5", "7")),
     ),
-    (
-        "correlation on valid",
-        ("valid.corr", "valid.text.corr", "valid.audio.corr", "valid.vision.corr"),
-    ),
+    ("F1 on valid", ("valid.f1_non0", "valid.f1_has0", "valid.f1")),
+    ("correlation on valid", tuple(f"valid.{branch}corr" for branch in BRANCHES)),
     ("learning rate", ("train.lr", "train.lr_text")),
     ("gradient norm", ("train.gradient_norm",)),
     ("consistency loss", ("train.consistency",)),
     (
-        "unimodal labels: change against annotation",
-        ("labels.text.mean_change", "labels.audio.mean_change", "labels.vision.mean_change"),
+        "unimodal labels: shift from the annotation",
+        tuple(f"labels.{branch}mean_shift" for branch in BRANCHES[1:]),
     ),
     (
-        "unimodal labels: correlation with annotation",
-        ("labels.text.correlation", "labels.audio.correlation", "labels.vision.correlation"),
+        "unimodal labels: change in an epoch",
+        tuple(f"labels.{branch}mean_change" for branch in BRANCHES[1:]),
     ),
+    (
+        "unimodal labels: correlation with the annotation",
+        tuple(f"labels.{branch}correlation" for branch in BRANCHES[1:]),
+    ),
+    ("seconds an epoch", ("train.seconds", "train.data_seconds")),
+    ("samples a second", ("train.samples_per_second",)),
 )
 
 
 def chart_groups(names: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return title and series of each chart that has any of these series."""
-    known = set(names)
+    """Return title and series of every chart: those we know, then all others by their last word."""
+    known = dict.fromkeys(names)
     groups = [(title, tuple(n for n in wanted if n in known)) for title, wanted in CHART_GROUPS]
+    used = {name for _, series in groups for name in series}
+    others: dict[str, list[str]] = {}
+    for name in known:
+        if name not in used:
+            split, *rest = name.split(".")
+            title = f"{rest[-1].replace('_', ' ')} on {split}" if rest else name
+            others.setdefault(title, []).append(name)
+    groups += [(title, tuple(sorted(series, key=_depth))) for title, series in others.items()]
     return tuple((title, series) for title, series in groups if series)
+
+
+def _depth(name: str) -> tuple[int, str]:
+    return name.count("."), name
 
 
 def short_name(series: str, among: Sequence[str]) -> str:
@@ -62,83 +70,46 @@ def short_name(series: str, among: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SettingRow:
-    """A setting or a fact of the run."""
-
-    name: str
-    value: str
-    is_heading: bool = False
-
-
-def setting_rows(detail: RunDetail) -> tuple[SettingRow, ...]:
-    """Return config, origin and files of a run, each under its heading."""
-    run = detail.run
-    rows = [SettingRow("Config", run.fingerprint[:12], is_heading=True)]
-    rows += [SettingRow(name, value) for name, value in flatten(run.config)]
-    rows.append(SettingRow("Where it comes from", "", is_heading=True))
-    dirty = " with changes" if run.code_dirty else ""
-    facts = {
-        "command": " ".join(detail.command),
-        "code": f"{run.code_commit}{dirty}" if run.code_commit else "",
-        "data fingerprint": run.data_fingerprint or "",
-        "host": run.host or "",
-        "device": run.device or "",
-        "parameters": f"{run.parameters:,}" if run.parameters is not None else "",
-        "tags": ", ".join(run.tags),
-        "note": run.note,
-        "folder": run.folder,
-    }
-    rows += [SettingRow(name, value) for name, value in facts.items() if value]
-    if detail.environment:
-        rows.append(SettingRow("Environment", "", is_heading=True))
-        rows += [SettingRow(name, value) for name, value in flatten(detail.environment)]
-    return tuple(rows)
-
-
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return dotted names and values of nested settings, in their order."""
-    rows: list[tuple[str, str]] = []
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            rows += flatten(cast(Mapping[str, Any], value), f"{prefix}{name}.")
-        elif isinstance(value, list | tuple):
-            items = cast("Sequence[object]", value)
-            rows.append((prefix + name, ", ".join(map(str, items)) or "none"))
-        elif isinstance(value, bool):
-            rows.append((prefix + name, "true" if value else "false"))
-        else:
-            rows.append((prefix + name, str(value)))
-    return rows
-
-
-SETTING_COLUMNS: tuple[Column[SettingRow], ...] = (
-    Column(
-        key="name",
-        title="setting",
-        width=28,
-        cell=lambda r: Cell(r.name, Role.STRONG) if r.is_heading else Cell("  " + r.name, Role.DIM),
-        grows=False,
-    ),
-    Column(key="value", title="value", width=20, cell=lambda r: Cell(r.value), grows=True),
-)
-
-
-@dataclass(frozen=True, slots=True)
 class EpochRow:
     """Values of all series at the end of an epoch."""
 
     epoch: int
     values: Mapping[str, float]
     is_best: bool
+    is_kept: bool = False
+    """A checkpoint of this epoch is there."""
 
 
-def epoch_rows(points: Sequence[Points], best_epoch: int | None) -> tuple[EpochRow, ...]:
+def epoch_series(detail: RunDetail) -> tuple[str, ...]:
+    """Return the series with one value an epoch: the monitored one, valid, train, then labels."""
+    run = detail.run
+    monitored = f"valid.{run.monitor.removeprefix('valid.')}"
+    most = max(run.epoch, run.max_epochs) + 1
+    names = [
+        name
+        for name, summary in detail.summaries.items()
+        if name.startswith("valid.") or (summary.count <= most and not name.startswith("test."))
+    ]
+    splits = {"valid": 0, "train": 1}
+
+    def order(name: str) -> tuple[bool, int, int, str]:
+        return name != monitored, splits.get(name.split(".")[0], 2), name.count("."), name
+
+    return tuple(sorted(names, key=order))
+
+
+def epoch_rows(curves: Sequence[Curve], detail: RunDetail) -> tuple[EpochRow, ...]:
     """Return one row an epoch, the newest value of each series in it."""
     table: dict[int, dict[str, float]] = {}
-    for series in points:
-        for epoch, value in zip(series.epochs, series.values, strict=True):
-            table.setdefault(epoch, {})[series.series] = value
-    return tuple(EpochRow(e, table[e], is_best=e == best_epoch) for e in sorted(table))
+    for curve in curves:
+        for epoch, value in zip(curve.epochs.tolist(), curve.values.tolist(), strict=True):
+            table.setdefault(epoch, {})[curve.series] = value
+    kept = {one.epoch for one in detail.checkpoints}
+    best = detail.run.best_epoch
+    return tuple(
+        EpochRow(epoch, table[epoch], is_best=epoch == best, is_kept=epoch in kept)
+        for epoch in sorted(table)
+    )
 
 
 def epoch_columns(names: Sequence[str]) -> tuple[Column[EpochRow], ...]:
@@ -146,9 +117,10 @@ def epoch_columns(names: Sequence[str]) -> tuple[Column[EpochRow], ...]:
     first: Column[EpochRow] = Column(
         key="epoch",
         title="epoch",
-        width=7,
+        width=8,
         cell=lambda r: Cell(
-            f"{'best ' if r.is_best else ''}{r.epoch}", Role.GOOD if r.is_best else Role.DIM
+            f"{'best ' if r.is_best else ''}{r.epoch}{'◇' if r.is_kept else ' '}",
+            Role.GOOD if r.is_best else Role.DIM,
         ),
         sort=lambda r: r.epoch,
         is_right=True,
@@ -160,10 +132,11 @@ def _epoch_column(place: int, name: str) -> Column[EpochRow]:
     def value(row: EpochRow) -> float | None:
         return row.values.get(name)
 
+    title = name.removeprefix("valid.")
     return Column(
         key=name,
-        title=name.removeprefix("valid."),
-        width=max(len(name.removeprefix("valid.")) + 1, 7),
+        title=title,
+        width=max(len(title) + 1, 7),
         cell=lambda r: Cell(number(value(r)), Role.GOOD if r.is_best else Role.PLAIN),
         sort=value,
         is_right=True,
@@ -199,79 +172,106 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionRow:
-    """A prediction with its transcript."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """A checkpoint, or any other file the run left."""
 
-    prediction: Prediction
-    transcript: str
-
-    @property
-    def error(self) -> float:
-        """Score less label."""
-        return self.prediction.fusion - self.prediction.label
-
-
-def _score(name: str) -> Column[PredictionRow]:
-    def value(row: PredictionRow) -> float | None:
-        return getattr(row.prediction, name)
-
-    def cell(row: PredictionRow) -> Cell:
-        found = value(row)
-        return Cell("" if found is None else f"{found:.2f}", Role.DIM)
-
-    return Column(key=name, title=name, width=7, cell=cell, sort=value, is_right=True, rank=3)
+    path: str
+    kind: str
+    attempt: int
+    epoch: int | None
+    step: int | None
+    size: int
+    sha256: str
+    created_at: float
 
 
-def _error_cell(row: PredictionRow) -> Cell:
-    size = abs(row.error)
-    role = Role.BAD if size >= 2 else Role.WARN if size >= 1 else Role.PLAIN
-    return Cell(f"{row.error:+.2f}" if math.isfinite(size) else "NaN", role)
+def file_rows(detail: RunDetail) -> tuple[FileRow, ...]:
+    """Return the checkpoints, then the other files, newest first."""
+    checkpoints = [
+        FileRow(
+            path=one.path,
+            kind=f"checkpoint, {one.role}",
+            attempt=one.attempt,
+            epoch=one.epoch,
+            step=one.step,
+            size=one.size,
+            sha256=one.sha256,
+            created_at=one.created_at,
+        )
+        for one in detail.checkpoints
+    ]
+    others = [
+        FileRow(
+            path=one.path,
+            kind=one.kind.replace("-", ", "),
+            attempt=one.attempt,
+            epoch=None,
+            step=None,
+            size=one.size,
+            sha256=one.sha256,
+            created_at=one.created_at,
+        )
+        for one in detail.artifacts
+    ]
+    return (
+        *sorted(checkpoints, key=lambda row: -row.created_at),
+        *sorted(others, key=lambda row: -row.created_at),
+    )
 
 
-PREDICTION_COLUMNS: tuple[Column[PredictionRow], ...] = (
+def _count(value: int | None) -> Cell:
+    return Cell(MISSING if value is None else f"{value:,}")
+
+
+FILE_COLUMNS: tuple[Column[FileRow], ...] = (
+    Column(key="kind", title="what", width=18, cell=lambda r: Cell(r.kind), sort=lambda r: r.kind),
     Column(
-        key="id",
-        title="sample",
-        width=14,
-        cell=lambda r: Cell(r.prediction.sample_id, Role.DIM),
-        sort=lambda r: r.prediction.sample_id,
-        cuts_middle=True,
-        rank=2,
-    ),
-    Column(
-        key="label",
-        title="label",
-        width=6,
-        cell=lambda r: Cell(f"{r.prediction.label:.2f}"),
-        sort=lambda r: r.prediction.label,
+        key="epoch",
+        title="epoch",
+        width=5,
+        cell=lambda r: _count(r.epoch),
+        sort=lambda r: r.epoch,
         is_right=True,
     ),
     Column(
-        key="fusion",
-        title="score",
-        width=6,
-        cell=lambda r: Cell(f"{r.prediction.fusion:.2f}", Role.STRONG),
-        sort=lambda r: r.prediction.fusion,
+        key="step",
+        title="step",
+        width=9,
+        cell=lambda r: _count(r.step),
+        sort=lambda r: r.step,
+        is_right=True,
+        rank=3,
+    ),
+    Column(
+        key="size",
+        title="size",
+        width=9,
+        cell=lambda r: Cell(size(r.size)),
+        sort=lambda r: r.size,
         is_right=True,
     ),
     Column(
-        key="error",
-        title="error",
-        width=6,
-        cell=_error_cell,
-        sort=lambda r: abs(r.error),
-        is_right=True,
-    ),
-    _score("text"),
-    _score("audio"),
-    _score("vision"),
-    Column(
-        key="transcript",
-        title="transcript",
-        width=20,
-        cell=lambda r: Cell(r.transcript),
-        grows=True,
+        key="at",
+        title="written",
+        width=8,
+        cell=lambda r: Cell(clock(r.created_at), Role.DIM),
+        sort=lambda r: r.created_at,
         rank=1,
+    ),
+    Column(
+        key="path",
+        title="path",
+        width=20,
+        cell=lambda r: Cell(r.path),
+        grows=True,
+        cuts_middle=True,
+    ),
+    Column(
+        key="sha256",
+        title="sha256",
+        width=12,
+        cell=lambda r: Cell(r.sha256[:12], Role.DIM),
+        rank=2,
     ),
 )

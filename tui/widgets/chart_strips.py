@@ -29,6 +29,8 @@ class ChartData:
     x_title: str = "step"
     x_kind: AxisKind = AxisKind.NUMBER
     x_whole: bool = True
+    x_range: tuple[float, float] | None = None
+    """The whole range of x, where it is not that of the lines: charts over one time axis."""
     log_y: bool = False
     with_raw: bool = True
     """Raw values lie faint behind smoothed ones."""

@@ -218,7 +218,12 @@ class LineChart(Widget, can_focus=True):
     # The range looked at
 
     def _seen(self) -> tuple[float, float] | None:
-        return self.window or x_extent(self.data.lines)
+        return self.window or self._extent()
+
+    def _extent(self) -> tuple[float, float] | None:
+        """Return the whole range of x; None without points."""
+        extent = x_extent(self.data.lines)
+        return self.data.x_range if extent is not None and self.data.x_range else extent
 
     def _zoom(self, factor: float, around: float | None) -> None:
         seen = self._seen()
@@ -230,7 +235,7 @@ class LineChart(Widget, can_focus=True):
 
     def _look_at(self, low: float, high: float) -> None:
         """Look at a range, kept within the data; the whole range is no zoom."""
-        extent = x_extent(self.data.lines)
+        extent = self._extent()
         if extent is None or high - low < 1e-9 * max(abs(high), 1.0):
             return
         whole = extent[1] - extent[0]
@@ -309,7 +314,7 @@ class LineChart(Widget, can_focus=True):
         return View(
             width=width,
             height=height,
-            window=self.window,
+            window=self.window or self.data.x_range,
             log_y=self.data.log_y,
             y_span=self.y_span,
             without_outliers=self.without_outliers,
