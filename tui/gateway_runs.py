@@ -74,3 +74,7 @@ class RunsGateway(Protocol):
     def recover_runs(self, run_ids: Sequence[str]) -> str:
         """Bring runs back from the trash; return what was done."""
         ...
+
+    def write_file(self, name: str, text: str) -> str:
+        """Write a text to a file of the user's that is not there yet; return what was done."""
+        ...

@@ -89,6 +89,10 @@ class FakeRuns:
         self._each("recover", run_ids, lambda one: one)
         return f"{len(run_ids)} brought back"
 
+    def write_file(self, name: str, text: str) -> str:
+        self.calls.append(("write", (name, text)))
+        return f"Wrote {name}."
+
     def _each(self, verb: str, run_ids: Sequence[str], change: Callable[[Run], Run]) -> None:
         if self.read_only:
             raise GatewayError("This dashboard is read-only. Start it without `--read-only`.")

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 
-from db.records import Run
-from tui.formatting import plural
 from tui.gateway import Gateway
 from tui.messages import OpenRun
 from tui.plotting.palette import assign_slots
 from tui.records import RunsBody
 from tui.screens.base import Clock
-from tui.screens.curves import (
-    Cast,
-    CurvesScreen,
-    LineStore,
-    Style,
-    chart_data,
-    remembered_look,
-    step_windows,
-)
+from tui.screens.curves import Cast, LineStore, Style, chart_data, remembered_look, step_windows
+from tui.screens.run_actions import RunActionsScreen
 from tui.screens.run_reader import RunReader, RunsRequest, default_runs
 from tui.widgets.dialogs import Choose
-from tui.widgets.filter_line import FilterLine, has_words, is_expression
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.host import host
 from tui.widgets.line_chart import LineChart
 from tui.widgets.run_facts import RunFacts
-from tui.widgets.run_table import RunRow, RunTable
+from tui.widgets.run_table import RunTable
 from tui.widgets.table import Table
 
+FOLLOW_SECONDS = 0.03
+"""So long after the cursor has moved the chart follows."""
 
-class RunsScreen(CurvesScreen):
+
+class RunsScreen(RunActionsScreen):
     """Table of runs on the left, overlaid curves on the right."""
 
     NAME = "runs"
@@ -58,23 +52,21 @@ class RunsScreen(CurvesScreen):
     RunsScreen.-short RunFacts { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", key_display="/"),
         Binding("m", "choose_series", "metric"),
         Binding("comma", "next_series(-1)", "previous metric", show=False, key_display=","),
         Binding("full_stop", "next_series(1)", "next metric", show=False, key_display="."),
-        Binding("t", "archive", "put away", show=False),
-        Binding("escape", "clear", "no filter, no selection", show=False),
     ]
 
     def __init__(self, gateway: Gateway, time: Clock) -> None:
         super().__init__(gateway, time)
-        self._filter = ""
-        self._series = ""
+        self._series = gateway.remembered.settings.series
         self._slots: dict[str, int] = {}
-        self._filter_problem = ""
         self._reader = RunReader(gateway)
         self._lines = LineStore()
         self.look = remembered_look(gateway.remembered.settings)
+        self._pause: Timer | None = None
+        """Runs once the cursor has moved; at its end the chart follows."""
+        self._has_moved = False
 
     def compose_body(self) -> ComposeResult:
         """Yield table and chart."""
@@ -83,30 +75,38 @@ class RunsScreen(CurvesScreen):
                 yield RunTable(id="table")
                 yield RunFacts(id="facts")
             yield LineChart(id="chart")
-        yield FilterLine()
+        yield FilterLine(checks=True)
 
     def on_mount(self) -> None:
         """Let the table have the keys."""
-        self.query_one(RunTable).focus()
+        self.table.focus()
 
     # Reading
 
     def request(self) -> RunsRequest:
         """Ask for the runs, the drawn curves and the sparklines in view."""
-        table = self.query_one(RunTable)
-        where = self._filter if is_expression(self._filter) else ""
-        window = self.query_one(LineChart).window
+        table = self.table
+        chart = self.query_one(LineChart)
         return RunsRequest(
-            where=where,
+            where=self.where,
             drawn=self._drawn(),
             series=self._series,
             in_view=table.keys_in_view(),
-            windows=step_windows(self.body.curves, self.look.x_axis, window),
+            windows=step_windows(self.body.curves, self.look.x_axis, chart.window),
+            archived=self.archived,
+            names=self.names_needed(),
+            baseline=self.baseline,
+            is_first=self.frame is None,
         )
 
     def read(self, request: RunsRequest) -> RunsBody:
-        """Read runs, series names, points and sparklines."""
+        """Read runs, series names, curves and sparklines."""
         return self._reader.read(request)
+
+    @property
+    def is_reading(self) -> bool:
+        """True while a thread looks for news, or the cursor's move is not drawn everywhere."""
+        return super().is_reading or self._pause is not None
 
     def grows_old(self) -> bool:
         """Return True while runs live: they may train on without a worker."""
@@ -118,42 +118,30 @@ class RunsScreen(CurvesScreen):
 
     def has_nothing(self, body: RunsBody) -> bool:
         """Return True before the first run; a filter without result is no such thing."""
-        return not body.runs and not self._filter
+        return not body.runs and not self.filter
 
     # Showing
 
-    @property
-    def body(self) -> RunsBody:
-        """What is shown now."""
-        return cast(RunsBody, self.frame.body) if self.frame else RunsBody()
-
     def show_body(self, body: RunsBody) -> None:
         """Hand rows to the table and curves to the chart."""
-        self._filter_problem = body.filter_problem
+        request = cast("RunsRequest | None", self._seen_request)
+        self.show_filter_problem(request.where if request else "")
         if not self._series:
             self._series = next((curve.series for curve in body.curves), "")
-        self._show_rows()
+        self.show_rows()
         self.show_curves()
-        if self._drawn() != tuple(curve.run_id for curve in body.curves):
-            self.call_later(self.poll)
-
-    def _show_rows(self) -> None:
-        now = self.frame.read_at if self.frame else 0.0
-        sparks = self.body.sparks
-        self.query_one(RunTable).show(
-            RunRow(run=run, spark=sparks.get(run.id, ()), now=now)
-            for run in self.body.runs
-            if is_expression(self._filter) or has_words(self._filter, _haystack(run))
-        )
+        is_first = request is not None and request.is_first
+        if is_first or self._drawn() != tuple(curve.run_id for curve in body.curves):
+            self.poll()
 
     def show_curves(self) -> None:
         """Draw the curves of the chosen runs, and tell of the one under the cursor."""
-        row = self.query_one(RunTable).cursor_row
+        row = self.table.cursor_run
         self.query_one(RunFacts).show(row.run if row else None, row.now if row else 0.0)
         drawn = self._drawn()
         self._slots |= assign_slots(drawn, self._slots)
         slots = {run_id: self._slots[run_id] for run_id in drawn}
-        self.query_one(RunTable).show_slots(slots)
+        self.table.show_slots(slots)
         curves = {curve.run_id: curve for curve in self.body.curves}
         self._lines.keep(self.body.curves)
         self.query_one(LineChart).show(
@@ -164,62 +152,71 @@ class RunsScreen(CurvesScreen):
                 self._cast(slots),
                 self._lines,
                 is_growing=self.grows_old(),
-                hint=f"No points of {self._series} yet." if self._series else "No points yet.",
+                hint=self._hint(),
             )
         )
 
+    def _hint(self) -> str:
+        """Return what stands where there is no curve."""
+        if self.filter and not self.table.rows:
+            return "No run matches the filter; esc takes it away."
+        return f"No points of {self._series} yet." if self._series else "No points yet."
+
     def _cast(self, slots: dict[str, int]) -> Cast:
-        """Return names, colours, best epochs and variants of the runs."""
+        """Return names, colours, best epochs and groups of the runs."""
         runs = self.body.runs
+        table = self.table
+        if table.group:
+            groups = {r.key: f"{table.group} {g.label}" for g in table.groups for r in g.runs}
+        else:
+            groups = {run.id: f"variant {run.variant}" for run in runs}
         return Cast(
             labels={run.id: run.name for run in runs},
             slots=slots,
             baseline=self.baseline,
             best_epochs={run.id: run.best_epoch for run in runs},
-            groups={run.id: f"variant {run.variant}" for run in runs},
+            groups=groups,
         )
 
     def candidate(self) -> str:
         """Return the run under the cursor: it can be pinned as the baseline."""
-        return self.query_one(RunTable).cursor_key or ""
+        return self.run_id_here() or ""
 
     def _drawn(self) -> tuple[str, ...]:
         """Return the runs to draw: the selected ones, else live and newest; and the cursor's.
 
-        With bands all seeds of their variants are drawn. The baseline always is, as the last.
+        With bands all runs of their groups are drawn. The baseline always is, as the last.
         """
-        table = self.query_one(RunTable)
+        table = self.table
+        rows = table.runs
         if table.selection:
-            chosen = [row.run.id for row in table.rows if row.run.id in table.selection]
+            chosen = [row.key for row in rows if row.key in table.selection]
         else:
-            chosen = [run.id for run in default_runs([row.run for row in table.rows])]
-        if table.cursor_key is not None and table.cursor_key not in chosen:
-            chosen.append(table.cursor_key)
-        runs = [row.run for row in table.rows]
+            chosen = [run.id for run in default_runs([row.run for row in rows])]
+        here = table.cursor_run
+        if here is not None and here.key not in chosen:
+            chosen.append(here.key)
         if self.look.style is Style.BANDS:
-            variants = {run.variant for run in runs if run.id in set(chosen)}
-            chosen += [run.id for run in runs if run.variant in variants]
+            chosen += self._of_same_groups(frozenset(chosen))
         known = {run.id for run in self.body.runs}
         chosen += [self.baseline] if self.baseline in known else []
         return tuple(dict.fromkeys(chosen))
 
+    def _of_same_groups(self, chosen: frozenset[str]) -> list[str]:
+        """Return all runs of the groups, else of the variants, that these runs are of."""
+        table = self.table
+        if table.group:
+            members = [[row.key for row in group.runs] for group in table.groups]
+            return [key for keys in members if not chosen.isdisjoint(keys) for key in keys]
+        variants = {row.run.variant for row in table.runs if row.key in chosen}
+        return [row.key for row in table.runs if row.run.variant in variants]
+
     def describe(self) -> str:
-        """Return counts, selection, sorting and filter."""
-        table = self.query_one(RunTable)
-        total = max(self.frame.counts.runs if self.frame else 0, len(self.body.runs))
-        shown = len(table.rows)
-        parts = [plural(total, "run") if shown == total else f"{shown:,} of {total:,} runs"]
-        row = table.cursor_row
+        """Return counts, filter, selection and sorting."""
+        parts = self.list_status()
+        row = self.table.cursor_run
         if row is not None and row.run.error and self.has_class("-short"):
-            parts.insert(0, " ".join(row.run.error.split()))
-        if table.selection:
-            parts.append(f"{len(table.selection)} selected")
-        if table.sorting.key:
-            parts.append(f"by {table.sorting.key}{', largest first' if table.reverse else ''}")
-        if self._filter:
-            parts.append(f"filter: {self._filter}")
-        if self._filter_problem:
-            parts.append(self._filter_problem)
+            parts.insert(2 if self.filter else 1, " ".join(row.run.error.split()))
         if self.gateway.read_only:
             parts.append("read-only")
         return " · ".join(parts)
@@ -227,13 +224,25 @@ class RunsScreen(CurvesScreen):
     # Keys
 
     def on_table_highlighted(self, _message: Table.Highlighted) -> None:
-        """Draw the run under the cursor as well, and say how it stands."""
-        self.show_curves()
-        self.show_status()
-        self.poll()
+        """Draw the run under the cursor as well, and say how it stands.
 
-    def on_table_changed(self, _message: Table.Changed) -> None:
+        The table goes first: while keys follow each other, the rest is drawn now and then only.
+        """
+        self._has_moved = True
+        if self._pause is None:
+            self._pause = self.set_timer(FOLLOW_SECONDS, self._follow_cursor)
+
+    def _follow_cursor(self) -> None:
+        self._pause = None
+        if self._has_moved:
+            self._has_moved = False
+            self.show_curves()
+            self.show_status()
+            self.poll()
+
+    def on_table_changed(self, message: Table.Changed) -> None:
         """Draw what is selected now."""
+        super().on_table_changed(message)
         self.show_curves()
         self.show_status()
         self.poll()
@@ -243,31 +252,11 @@ class RunsScreen(CurvesScreen):
         if message.key is not None:
             self.post_message(OpenRun(message.key))
 
-    def action_filter(self) -> None:
-        """Let the user type a filter."""
-        self.query_one(FilterLine).open(self._filter)
-
-    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
-        """Put the filter in force."""
-        had_expression = is_expression(self._filter)
-        self._filter = message.text
-        self._filter_problem = ""
-        if message.is_final:
-            self.query_one(FilterLine).close()
-            self.query_one(RunTable).focus()
-        self._show_rows()
+    def rows_changed(self) -> None:
+        """Show other rows, and all that follows from them."""
+        self.show_rows()
         self.show_curves()
         self.show_status()
-        if had_expression or is_expression(self._filter):
-            self.reread()
-
-    def action_clear(self) -> None:
-        """Take away the selection, else the filter."""
-        table = self.query_one(RunTable)
-        if table.selection:
-            table.clear_selection()
-        elif self._filter:
-            self.on_filter_line_filtered(FilterLine.Filtered("", is_final=True))
 
     def action_next_series(self, direction: int) -> None:
         """Draw the next metric."""
@@ -284,21 +273,5 @@ class RunsScreen(CurvesScreen):
     def _choose(self, series: str | None) -> None:
         if series is not None and series != self._series:
             self._series = series
+            self.remember(series=series)
             self.poll()
-
-    def action_archive(self) -> None:
-        """Put the chosen runs away; nothing of them is deleted."""
-        rows = self.query_one(RunTable).chosen
-        if rows and not self.gateway.read_only:
-            ids = [row.run.id for row in rows]
-            self.act_after_asking(
-                f"Put {plural(len(ids), 'run')} away?",
-                "They leave this list; nothing is deleted. `setgf runs archive --undo` brings "
-                "them back.",
-                partial(self.gateway.archive_runs, ids, archived=True),
-            )
-
-
-def _haystack(run: Run) -> str:
-    words = (run.id, run.name, run.model, run.data_name, run.dataset, run.state.value, run.note)
-    return " ".join((*words, run.group_name or "", str(run.seed), *run.tags))

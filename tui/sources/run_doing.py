@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.formatting import plural
@@ -89,6 +90,20 @@ class RunsAccess(RunReading):
         except SetgfError as error:
             raise GatewayError(str(error)) from error
         return f"Brought back {plural(len(run_ids), 'run')}."
+
+    def write_file(self, name: str, text: str) -> str:
+        """Write a text to a file of the user's that is not there yet."""
+        from setgf.home import users_umask
+
+        path = Path(name).expanduser()
+        try:
+            with users_umask(), path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError as error:
+            raise GatewayError(f"`{path}` is there already. Name another file.") from error
+        except OSError as error:
+            raise GatewayError(f"`{path}` can't be written: {error.strerror}.") from error
+        return f"Wrote {path}."
 
     def _each(
         self, run_ids: Iterable[str], change: Callable[[Connection, float, str], None]

@@ -89,6 +89,10 @@ class RunReading(DatabaseAccess):
         self._runs |= {run.id: run for run in changed}
         return tuple(self._runs[run_id] for run_id in ids)
 
+    def list_series(self, run_ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the series that any of the runs has, sorted."""
+        return self._ask(lambda execute, _: _series_of(execute, run_ids))
+
     def read_values(
         self, run_ids: Sequence[str], names: Sequence[str]
     ) -> Mapping[str, Mapping[str, Any]]:
@@ -183,6 +187,17 @@ def _values(
             if value is not None and run_id in found:
                 found[run_id][name] = value
     return found
+
+
+def _series_of(execute: Execute, run_ids: Sequence[str]) -> tuple[str, ...]:
+    from db.series_names import join_name
+
+    query = "SELECT DISTINCT split, branch, name FROM series WHERE num_points > 0"
+    values: dict[str, str] = {}
+    if len(run_ids) <= MAX_CHANGED:
+        values = {f"run{place}": run_id for place, run_id in enumerate(run_ids)}
+        query += f" AND run_id IN ({', '.join(f':{name}' for name in values) or 'NULL'})"
+    return tuple(sorted(join_name(*row) for row in execute(query, values)))
 
 
 def _names(execute: Execute) -> RunNames:

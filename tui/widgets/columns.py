@@ -35,6 +35,8 @@ class Column(Generic[Row]):
     cell: Callable[[Row], Cell]
     sort: Callable[[Row], Any] | None = None
     """What to sort by; None: the column can't be sorted. A None value sorts last."""
+    value: Callable[[Row], Any] | None = None
+    """What a copy or a file holds; None: what is sorted by, else the text of the cell."""
     is_right: bool = False
     cuts_middle: bool = False
     """Too long a text loses its middle instead of its end."""
@@ -46,11 +48,26 @@ class Column(Generic[Row]):
     """Where there is no room, columns of the highest rank go first; 0 always stays."""
 
 
-def fit_columns(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row], int], ...]:
-    """Return the columns that fit, each with its width; a blank cell stands between two."""
+def plain_value(column: Column[Row], row: Row) -> Any:
+    """Return what a cell stands for, in full: the number rather than its rounded text."""
+    find = column.value or column.sort
+    return column.cell(row).text if find is None else find(row)
+
+
+def fit_columns(
+    columns: Sequence[Column[Row]], width: int, keep: str = ""
+) -> tuple[tuple[Column[Row], int], ...]:
+    """Return the columns that fit, each with its width; a blank cell stands between two.
+
+    Args:
+        columns: in their order.
+        width: cells there are.
+        keep: key of a column that stays as long as any does.
+    """
     kept = list(columns)
     while len(kept) > 1 and _needed(kept) > width:
-        worst = max(kept, key=lambda column: (column.rank, columns.index(column)))
+        loose = [column for column in kept if column.key != keep]
+        worst = max(loose, key=lambda column: (column.rank, columns.index(column)))
         if worst.rank == 0:
             break
         kept.remove(worst)

@@ -1,203 +1,128 @@
-"""The table of runs."""
+"""The table of runs, in groups where the user wants them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, cast
 
-from db.records import JobState, Run
-from tui.formatting import (
-    MISSING,
-    STATE_GLYPHS,
-    STATE_ORDER,
-    STATE_ROLES,
-    Role,
-    duration,
-    moment,
-    number,
-    percent,
-)
-from tui.plotting.spark import sparkline
-from tui.widgets.columns import Cell, Column
+from textual.binding import Binding, BindingType
+
+from tui.widgets.columns import sort_rows
+from tui.widgets.run_columns import SPARK_WIDTH, columns_of, value_of
+from tui.widgets.run_rows import RunGroup, RunLine, RunRow, group_rows
 from tui.widgets.table import Table
 
-SPARK_WIDTH = 10
+__all__ = ["SPARK_WIDTH", "RunRow", "RunTable"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
-    """A run with what the table adds to it."""
-
-    run: Run
-    spark: tuple[float, ...] = ()
-    now: float = 0.0
-
-
-class RunTable(Table[RunRow]):
+class RunTable(Table[RunLine]):
     """Runs; the marker on the left is that of the run's line in the chart."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("less_than_sign", "move_column(-1)", "move the column left", show=False),
+        Binding("greater_than_sign", "move_column(1)", "move the column right", show=False),
+    ]
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the toolkit's word
-        super().__init__(RUN_COLUMNS, lambda row: row.run.id, selectable=True, opens=True, id=id)
+        columns = columns_of((), has_baseline=False, groups=False)
+        super().__init__(columns, lambda line: line.key, selectable=True, opens=True, id=id)
+        self.names: tuple[str, ...] = ()
+        """Columns the user chose; empty for the default ones."""
+        self.group = ""
+        """Name the runs are grouped by."""
+        self.folded: frozenset[str] = frozenset()
+        self.groups: tuple[RunGroup, ...] = ()
+        """The groups in their order; empty without."""
+        self.has_baseline = False
 
+    # Values in
 
-def test_metric(*names: str) -> Callable[[RunRow], float | None]:
-    """Return a function that finds the first of these final metrics on the test split."""
+    def set_columns(self, names: Iterable[str], *, has_baseline: bool) -> None:
+        """Show other columns."""
+        self.names, self.has_baseline = tuple(names), has_baseline
+        self._fit_groups()
+        self._arrange()
 
-    def find(row: RunRow) -> float | None:
-        metrics: Mapping[str, float] = row.run.metrics
-        return next((metrics[f"test.{n}"] for n in names if f"test.{n}" in metrics), None)
+    def set_group(self, name: str, folded: Iterable[str]) -> None:
+        """Group by a name; an empty one ends that."""
+        self.group, self.folded = name, frozenset(folded)
+        self._fit_groups()
+        self._arrange()
 
-    return find
+    def _fit_groups(self) -> None:
+        names, groups = self.names, bool(self.group)
+        self.columns = columns_of(names, has_baseline=self.has_baseline, groups=groups)
 
+    # Order
 
-def _state(row: RunRow) -> Cell:
-    return Cell(STATE_GLYPHS[row.run.state], STATE_ROLES[row.run.state])
+    def ordered(self, rows: Sequence[RunLine]) -> tuple[RunLine, ...]:
+        """Return the rows as they are shown: sorted, in groups, those of folded ones left out."""
+        column = self._column(self.sorting.key)
+        if not self.group:
+            self.groups = ()
+            return sort_rows(rows, column, reverse=self.reverse)
+        runs = cast("Sequence[RunRow]", rows)
+        groups = group_rows(runs, value_of(self.group), self.folded)
+        self.groups = cast("tuple[RunGroup, ...]", sort_rows(groups, column, reverse=self.reverse))
+        lines: list[RunLine] = []
+        for group in self.groups:
+            lines.append(group)
+            if not group.is_folded:
+                lines += self._sorted(group)
+        return tuple(lines)
 
+    def records(self) -> tuple[RunLine, ...]:
+        """Return all runs in their order, those of folded groups as well."""
+        if not self.groups:
+            return self.rows
+        return tuple(row for group in self.groups for row in self._sorted(group))
 
-def _name(row: RunRow) -> Cell:
-    role = Role.DIM if row.run.state is JobState.CANCELLED else Role.PLAIN
-    return Cell(row.run.name, role)
+    def _sorted(self, group: RunGroup) -> tuple[RunLine, ...]:
+        column = self._column(self.sorting.key)
+        return sort_rows(cast("Sequence[RunLine]", group.runs), column, reverse=self.reverse)
 
+    def keys_of(self, row: RunLine) -> tuple[str, ...]:
+        """Return the run's id, or those of all runs of a group."""
+        return (row.key,) if isinstance(row, RunRow) else tuple(one.key for one in row.runs)
 
-def _epoch(row: RunRow) -> Cell:
-    role = Role.PLAIN if row.run.state.is_live else Role.DIM
-    return Cell(f"{row.run.epoch}/{row.run.max_epochs}", role)
+    # Questions
 
+    @property
+    def runs(self) -> tuple[RunRow, ...]:
+        """All runs in their order."""
+        return tuple(row for row in self.records() if isinstance(row, RunRow))
 
-def _metric(find: Callable[[RunRow], float | None], *, as_percent: bool) -> Callable[..., Cell]:
-    def cell(row: RunRow) -> Cell:
-        value = find(row)
-        return Cell(percent(value) if as_percent else number(value), _known(value))
+    @property
+    def cursor_run(self) -> RunRow | None:
+        """The run under the cursor; of a group its first."""
+        row = self.cursor_row
+        if row is None or isinstance(row, RunRow):
+            return row
+        return row.runs[0]
 
-    return cell
+    @property
+    def chosen_runs(self) -> tuple[RunRow, ...]:
+        """The selected runs, else the one, or the group, under the cursor."""
+        return tuple(row for row in self.chosen if isinstance(row, RunRow))
 
+    # Keys
 
-def _known(value: object) -> Role:
-    return Role.DIM if value is None else Role.PLAIN
+    def action_open(self) -> None:
+        """Open a run; fold or unfold a group."""
+        row = self.cursor_row
+        if isinstance(row, RunGroup):
+            self.folded ^= {row.label}
+            self._arrange()
+            self._changed()
+        else:
+            super().action_open()
 
-
-def _age(row: RunRow) -> Cell:
-    return Cell(moment(row.run.created_at, row.now), Role.DIM)
-
-
-def _took(row: RunRow) -> Cell:
-    return Cell(duration(seconds_taken(row)), Role.DIM)
-
-
-def seconds_taken(row: RunRow) -> float | None:
-    """Return for how long the run has trained; None before it starts."""
-    if row.run.started_at is None:
-        return None
-    return (row.run.finished_at or row.now) - row.run.started_at
-
-
-_mae, _acc2 = test_metric("mae"), test_metric("acc2_non0", "acc2")
-_acc7 = test_metric("acc7", "acc5")
-
-RUN_COLUMNS: tuple[Column[RunRow], ...] = (
-    Column(key="state", title="", width=1, cell=_state, sort=lambda r: STATE_ORDER[r.run.state]),
-    Column(
-        key="name",
-        title="run",
-        width=20,
-        cell=_name,
-        sort=lambda r: r.run.name,
-        grows=True,
-        cuts_middle=True,
-    ),
-    Column(
-        key="model",
-        title="model",
-        width=9,
-        cell=lambda r: Cell(r.run.model, Role.DIM),
-        sort=lambda r: r.run.model,
-        rank=7,
-    ),
-    Column(
-        key="data",
-        title="data",
-        width=10,
-        cell=lambda r: Cell(r.run.data_name, Role.DIM),
-        sort=lambda r: r.run.data_name,
-        rank=8,
-    ),
-    Column(
-        key="seed",
-        title="seed",
-        width=5,
-        cell=lambda r: Cell(str(r.run.seed), Role.DIM),
-        sort=lambda r: r.run.seed,
-        is_right=True,
-        rank=6,
-    ),
-    Column(
-        key="epoch",
-        title="epoch",
-        width=7,
-        cell=_epoch,
-        sort=lambda r: r.run.epoch,
-        is_right=True,
-    ),
-    Column(
-        key="best",
-        title="best",
-        width=6,
-        cell=lambda r: Cell(number(r.run.best_valid), _known(r.run.best_valid)),
-        sort=lambda r: r.run.best_valid,
-        is_right=True,
-        rank=1,
-    ),
-    Column(
-        key="spark",
-        title="curve",
-        width=SPARK_WIDTH,
-        cell=lambda r: Cell(sparkline(r.spark, SPARK_WIDTH) or MISSING, Role.DIM),
-        takes_colour=True,
-        rank=2,
-    ),
-    Column(
-        key="mae",
-        title="MAE",
-        width=6,
-        cell=_metric(_mae, as_percent=False),
-        sort=_mae,
-        is_right=True,
-        rank=4,
-    ),
-    Column(
-        key="acc2",
-        title="Acc-2",
-        width=6,
-        cell=_metric(_acc2, as_percent=True),
-        sort=_acc2,
-        is_right=True,
-        rank=9,
-    ),
-    Column(
-        key="acc7",
-        title="Acc-7",
-        width=6,
-        cell=_metric(_acc7, as_percent=True),
-        sort=_acc7,
-        is_right=True,
-        rank=10,
-    ),
-    Column(
-        key="took",
-        title="took",
-        width=5,
-        cell=_took,
-        sort=seconds_taken,
-        is_right=True,
-        rank=5,
-    ),
-    Column(
-        key="age",
-        title="since",
-        width=5,
-        cell=_age,
-        sort=lambda r: -r.run.created_at,
-        is_right=True,
-        rank=3,
-    ),
-)
+    def action_move_column(self, direction: int) -> None:
+        """Move the column under the cursor to the left or to the right."""
+        keys = [column.key for column in self.columns]
+        if self.column_cursor in keys:
+            place = keys.index(self.column_cursor)
+            other = min(max(place + direction, 0), len(keys) - 1)
+            keys.insert(other, keys.pop(place))
+            self.set_columns(keys, has_baseline=self.has_baseline)
+            self._changed()
