@@ -69,7 +69,7 @@ def _curve(number: int, points: int) -> Curve:
         steps=steps,
         epochs=steps // 100 + 1,
         values=fall + 0.1 * chance.standard_normal(points),
-        times=NOW + steps * 0.2,
+        times=np.asarray(NOW + steps * 0.2, dtype=np.float64),
         num_points=points,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db import envelopes
+import db.envelopes as envelopes
 from db.engine import Database, open_database
 from db.envelopes import read_curve, read_heads, read_tail, thinned
 from db.metrics import ingest
@@ -52,7 +52,7 @@ def whole(values: list[float], first: int = 1) -> Curve:
         steps=steps,
         epochs=steps // 1000 + 1,
         values=np.asarray(values, dtype=np.float64),
-        times=NOW + steps,
+        times=np.asarray(NOW + steps, dtype=np.float64),
         num_points=len(values),
     )
 

@@ -35,6 +35,8 @@ class View:
     """Cells down, axes included."""
     window: tuple[float, float] | None = None
     """Range of x; None shows all."""
+    x_range: tuple[float, float] | None = None
+    """What "all" is; None for the range of the lines."""
     log_y: bool = False
     y_span: tuple[float, float] | None = None
     """Range of y, as its logarithm where `log_y`; None fits what is in view."""
@@ -107,7 +109,7 @@ def roomy_extent(lines: Sequence[Line], view: View) -> tuple[float, float] | Non
 
 def draw(lines: Sequence[Line], view: View) -> Picture:
     """Return the picture of the lines; every row is exactly `view.width` cells wide."""
-    window = view.window or roomy_extent(lines, view) or (0.0, 1.0)
+    window = view.window or view.x_range or roomy_extent(lines, view) or (0.0, 1.0)
     cells = Cells.blank(view.height, view.width)
     if view.width < MIN_WIDTH or view.height < MIN_HEIGHT:
         return Picture(cells, window, 0, view.width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MARKERS = ("●", "▲", "■", "◆", "▼", "★", "○", "△")
+MARKERS = ("●", "▲", "■", "◆", "▼", "□", "○", "△")
 ASCII_MARKERS = ("o", "x", "*", "#", "@", "%", "&", "=")
 
 

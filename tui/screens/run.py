@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
@@ -78,6 +79,7 @@ class RunScreen(CurvesScreen):
         self._run_id = ""
         self._tab = TABS[0]
         self._tabs: Mapping[str, RunTab] = {cls.NAME: cls() for cls in TAB_CLASSES}
+        cast(AboutTab, self._tabs[AboutTab.NAME]).is_read_only = gateway.read_only
         self.look = replace(self.look, x_axis=XAxis.EPOCH)
         self.show_curves()
 
@@ -118,10 +120,16 @@ class RunScreen(CurvesScreen):
         """Return the run: the baseline key pins it."""
         return self.body.detail.run.id if self.body.detail else ""
 
+    def run_id_here(self) -> str | None:
+        """Return the run: it can be run again with edits."""
+        return self.candidate() or None
+
     # Reading
 
     def request(self) -> RunRequest:
         """Ask for the run and for what the open tab shows."""
+        charts = cast(ChartsTab, self._tabs[ChartsTab.NAME])
+        charts.baseline = self.baseline
         return RunRequest(run_id=self._run_id, tab=self._tab, choice=self.tab.choice())
 
     def read(self, request: RunRequest) -> RunBody:
@@ -166,7 +174,7 @@ class RunScreen(CurvesScreen):
     def show_curves(self) -> None:
         """Draw the charts anew; the look has changed."""
         charts = cast(ChartsTab, self._tabs[ChartsTab.NAME])
-        charts.show_look(self.look)
+        charts.show_look(self.look, self.baseline)
 
     def describe(self) -> str:
         """Return what the open tab shows; why the run failed goes before it."""
@@ -185,6 +193,18 @@ class RunScreen(CurvesScreen):
     def on_run_tab_said(self) -> None:
         """Say anew what one looks at."""
         self.show_status()
+
+    def on_about_tab_changed(self, message: AboutTab.Changed) -> None:
+        """Change note or tags of the run."""
+        run = self.body.detail.run if self.body.detail else None
+        if run is None:
+            return
+        if message.note is not None:
+            self.act(partial(self.gateway.note_runs, {run.id: message.note}))
+        for word in message.tags:
+            tag, present = word.lstrip("+-"), not word.startswith("-")
+            if tag and (tag in run.tags) != present:
+                self.act(partial(self.gateway.tag_runs, [run.id], tag, present=present))
 
     def on_table_highlighted(self) -> None:
         """Say anew what one looks at."""

@@ -14,8 +14,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.formatting import Role, plural
-from tui.widgets.filter_line import FilterLine, has_words
+from tui.widgets.filter_line import has_words
 from tui.widgets.line_chart import ChartData, LineChart
+from tui.widgets.search_line import SearchLine
 from tui.widgets.styles import is_dark, role_style
 
 MIN_CHART_WIDTH = 52
@@ -63,14 +64,14 @@ class ChartGrid(Vertical, can_focus=False):
         """Yield the charts' grid, and the lines below it."""
         yield Grid()
         yield PageLine()
-        line = FilterLine()
-        line.placeholder = "filter charts: words of the title or of a line"
-        yield line
+        yield SearchLine("filter charts: words of the title or of a line")
 
     def show(self, charts: Sequence[ChartData]) -> None:
         """Show these charts; charts that were there before keep zoom and cursor."""
         fresh = [LineChart() for _ in range(len(charts) - len(self._charts))]
         if fresh:
+            for chart in fresh:
+                chart.display = False  # until there is a place for it
             self._charts += fresh
             self.query_one(Grid).mount(*fresh)
         for chart in self._charts[len(charts) :]:
@@ -158,15 +159,14 @@ class ChartGrid(Vertical, can_focus=False):
 
     def action_filter(self) -> None:
         """Let the user type which charts to show."""
-        self.query_one(FilterLine).open(self._filter)
+        self.query_one(SearchLine).open(self._filter)
 
-    def on_filter_line_filtered(self, message: FilterLine.Filtered) -> None:
+    def on_search_line_typed(self, message: SearchLine.Typed) -> None:
         """Show the charts that have the words."""
         message.stop()
         self._filter, self._page = message.text, 0
         self._arrange()
         if message.is_final:
-            self.query_one(FilterLine).close()
             self.focus_first()
 
     def on_line_chart_cursor_moved(self, message: LineChart.CursorMoved) -> None:

@@ -57,6 +57,10 @@ class LineChart(Widget, can_focus=True):
     class Looked(Message):
         """Another range of x is looked at: finer points may be had."""
 
+        def __init__(self, chart: LineChart) -> None:
+            super().__init__()
+            self.chart = chart
+
     class CursorMoved(Message):
         """The cursor stands elsewhere; other charts over the same x may follow."""
 
@@ -112,8 +116,11 @@ class LineChart(Widget, can_focus=True):
 
     def action_reset(self) -> None:
         """Show the whole range of x and y again."""
+        was_zoomed = self.window is not None
         self.window = self.y_span = None
         self._repaint()
+        if was_zoomed:
+            self.post_message(self.Looked(self))
 
     def action_lock_y(self) -> None:
         """Keep the range of y as it is, or let it fit the data again."""
@@ -247,7 +254,7 @@ class LineChart(Widget, can_focus=True):
         if window != self.window:
             self.window = window
             self._repaint()
-            self.post_message(self.Looked())
+            self.post_message(self.Looked(self))
 
     # Drawing
 
