@@ -42,6 +42,11 @@ class Driver:
         """Type a text."""
         await self.press(*text)
 
+    @property
+    def told(self) -> str:
+        """Everything the app has said in toasts that are still there."""
+        return " ".join(str(one.message) for one in self.app._notifications)
+
     async def news(self) -> None:
         """Let the screen look for news at once, as its timer would."""
         self.gateway.touch()

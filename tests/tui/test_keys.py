@@ -20,7 +20,6 @@ from tui.screens.curves import CurvesScreen
 from tui.screens.run import RunScreen
 from tui.screenshot import screen_text, settle
 from tui.widgets.chart_grid import ChartGrid
-from tui.widgets.dialogs import Confirm
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.line_chart import LineChart
 from tui.widgets.log_tail import LogTail
@@ -41,7 +40,7 @@ def chart(driver: Driver) -> LineChart:
 
 @pytest.mark.parametrize(
     ("key", "name"),
-    [("1", "runs"), ("2", "queue"), ("3", "run"), ("4", "compare"), ("5", "data")],
+    [("1", "runs"), ("2", "queue"), ("3", "run"), ("4", "compare"), ("5", "data"), ("6", "events")],
 )
 async def test_digits_open_the_screens(key: str, name: str) -> None:
     async with driven(normal_gateway(), first="data" if key != "5" else "runs") as driver:
@@ -282,66 +281,6 @@ async def test_t_puts_a_run_away_after_asking() -> None:
         assert "run00008" not in {row.run.id for row in table(driver).rows}
 
 
-# Queue
-
-
-async def test_cancel_asks_first_and_then_cancels_what_is_selected() -> None:
-    gateway = normal_gateway()
-    async with driven(gateway, first="queue") as driver:
-        await driver.press("space", "space", "ctrl+k")
-        assert isinstance(driver.app.screen, Confirm)
-        assert "Cancel 2 jobs?" in screen_text(driver.app)
-        assert "2 running jobs will stop" in screen_text(driver.app)
-
-        await driver.press("escape")
-        assert gateway.calls == []
-
-        await driver.press("ctrl+k", "y")
-        assert gateway.calls == [("cancel", (1, 2))]
-        assert "2 cancelled" in screen_text(driver.app)
-
-
-async def test_retry_takes_only_jobs_that_can_be_retried() -> None:
-    gateway = normal_gateway()
-    async with driven(gateway, first="queue") as driver:
-        await driver.press("R")
-        assert gateway.calls == []
-
-        table(driver).move_to_key("6")
-        await driver.press("R", "y")
-        assert gateway.calls == [("retry", (6,))]
-
-
-async def test_hold_and_release_are_one_key() -> None:
-    gateway = normal_gateway()
-    async with driven(gateway, first="queue") as driver:
-        table(driver).move_to_key("10")
-        await driver.press("H")
-        table(driver).move_to_key("12")
-        await driver.press("H")
-
-        assert gateway.calls == [("hold", (10,)), ("release", (12,))]
-
-
-async def test_read_only_changes_nothing_and_shows_no_such_keys() -> None:
-    gateway = normal_gateway()
-    gateway.read_only = True
-    async with driven(gateway, first="queue") as driver:
-        await driver.press("ctrl+k", "R", "H", "y")
-
-        assert gateway.calls == []
-        assert "cancel" not in screen_text(driver.app).splitlines()[-1]
-        assert "read-only" in screen_text(driver.app)
-
-
-async def test_why_a_job_failed_is_said_when_the_cursor_is_on_it() -> None:
-    async with driven(normal_gateway(), size=(80, 24), first="queue") as driver:
-        table(driver).move_to_key("6")
-        await settle(driver.pilot)
-
-        assert "job 6: Loss is NaN in epoch 2" in screen_text(driver.app)
-
-
 # Run
 
 
@@ -429,7 +368,8 @@ async def test_the_palette_offers_every_action_with_its_key() -> None:
     async with driven(normal_gateway(), first="queue") as driver:
         commands = {c.title: c for c in driver.app.get_system_commands(driver.app.screen)}
 
-        assert {"Cancel", "Retry", "Hold or release", "Filter", "Compare", "Theme"} <= set(commands)
+        assert {"Cancel", "Try again", "Pause or go on", "Filter", "Compare"} <= set(commands)
+        assert {"Theme", "Add job", "Runs: columns", "Events: only new ones"} <= set(commands)
         assert commands["Cancel"].help == "Key: ^k"
 
 

@@ -14,7 +14,7 @@ from tui.app import Dashboard
 from tui.gateway import GatewayError, MissingError
 from tui.screenshot import screen_text, settle
 
-SCREENS = ("runs", "queue", "run", "compare", "data")
+SCREENS = ("runs", "queue", "run", "compare", "data", "events")
 SIZES = ((80, 24), (160, 45))
 BROKEN = GatewayError(
     "`/data/ada/setgf/setgf.db` is not a run database, or is damaged. Make it anew from the run "

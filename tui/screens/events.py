@@ -16,6 +16,7 @@ from tui.messages import OpenRun
 from tui.screens.base import Clock, DataScreen
 from tui.widgets.columns import Cell, Column
 from tui.widgets.filter_line import FilterLine, has_words
+from tui.widgets.host import host
 from tui.widgets.table import Table
 
 SHOWN = 1000
@@ -64,8 +65,15 @@ class EventsScreen(DataScreen):
         self._table.focus()
 
     def on_screen_suspend(self) -> None:
-        """What was shown is no news at the next visit."""
-        self.mark_seen()
+        """What was shown is no news at the next visit; a dialog over it is no leaving."""
+        if host(self).current_mode != self.NAME:
+            self.mark_seen()
+
+    def on_screen_resume(self) -> None:
+        """Mark what is new now."""
+        if self.frame is not None:
+            self._show_rows()
+            self.show_status()
 
     def on_unmount(self) -> None:
         """Remember what was seen when the dashboard is left from here."""

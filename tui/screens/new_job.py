@@ -125,7 +125,7 @@ class NewJobScreen(ModalScreen[str | None]):
             with Vertical(id="left"):
                 yield Table[FieldRow](FIELD_COLUMNS, _row_key, opens=True, id="table")
                 yield Static(id="meaning")
-            with VerticalScroll(id="plan", can_focus=False):
+            with VerticalScroll(id="plan"):
                 yield Static(id="planned")
         yield FilterLine()
         yield KeyLine()

@@ -52,9 +52,10 @@ class Choose(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     Choose { align: center middle; background: $background 60%; }
-    Choose > Vertical { width: 48; max-width: 90%; height: auto; max-height: 80%; padding: 1 1;
+    Choose > Vertical { width: 64; max-width: 90%; height: auto; max-height: 80%; padding: 1 1;
         background: $panel; }
-    Choose Input { border: none; height: 1; padding: 0 1; background: $background; }
+    Choose Input, Choose Input:focus { border: none; height: 1; padding: 0 1;
+        background: $background; }
     Choose OptionList { border: none; height: auto; max-height: 18; background: $panel;
         padding: 0; margin-top: 1; }
     """
@@ -121,7 +122,7 @@ class Ask(ModalScreen[str | None]):
         border-left: thick $primary; }
     Ask .question { text-style: bold; }
     Ask .detail { color: $dim; margin-bottom: 1; }
-    Ask Input { border: none; height: 1; padding: 0 1; background: $background; }
+    Ask Input, Ask Input:focus { border: none; height: 1; padding: 0 1; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
 

@@ -21,6 +21,7 @@ from tui.widgets.table import Table
 
 METER_WIDTH = 8
 SOON_SECONDS = 1.0
+RESTING = {JobState.HELD: "held; P lets it start", JobState.PAUSED: "paused; P lets it go on"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,8 @@ def remark(row: JobRow) -> str:
         return " ".join(job.reason.split()) or (f"on {row.device}" if row.device else "")
     if row.state in (JobState.FAILED, JobState.LOST):
         return " ".join((job.error or job.reason).split())
+    if row.state in RESTING:
+        return RESTING[row.state]
     return row.line.why or " ".join(job.reason.split())
 
 
