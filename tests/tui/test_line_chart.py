@@ -181,6 +181,21 @@ async def test_the_baseline_gives_every_line_its_distance() -> None:
         assert "2.500 (+0.500)" in text(chart(pilot))
 
 
+async def test_each_series_is_held_against_its_own_baseline() -> None:
+    base = line(0, y=np.full(200, 2.0), smooth=None, is_baseline=True)
+    lines = (
+        replace(base, key="baseline a", baseline_of="a"),
+        replace(base, key="baseline b", baseline_of="b", y=np.full(200, 4.0)),
+        line(0, key="a", y=np.full(200, 1.0), smooth=None),
+        line(1, key="b", y=np.full(200, 4.0), smooth=None),
+    )
+    async with shown(data(*lines)) as pilot:
+        drawn = text(chart(pilot))
+
+    assert "1.000 (-1.00)" in drawn and "4.000 (same)" in drawn
+    assert drawn.count("seed 0") == 1
+
+
 async def test_the_title_tells_how_faithful_the_picture_is() -> None:
     thinned = line(num_points=1_000_000)
     async with shown(data(thinned), data(line(1))) as pilot:

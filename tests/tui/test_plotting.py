@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.records import Points
-from tui.plotting import raster, scale
+from tui.plotting import axes, raster, scale
 from tui.plotting.chart import Ink, View, draw
 from tui.plotting.lines import Line, XAxis, line_from_points, smooth
 from tui.plotting.palette import DARK, LIGHT, MARKERS, assign_slots
@@ -187,6 +187,11 @@ def test_labels_of_an_axis_have_equally_many_decimals() -> None:
     assert scale.tick_labels([0.5, 0.75, 1.0]) == ["0.50", "0.75", "1.00"]
     assert scale.tick_labels([0, 5000, 20000]) == ["0", "5k", "20k"]
     assert scale.tick_labels([0, 90, 3600], AxisKind.SECONDS) == ["0", "1m30", "1h"]
+
+
+@given(st.floats(-50, 50), st.floats(0.01, 100), st.integers(5, 40))
+def test_the_vertical_axis_has_at_least_two_labels(low: float, width: float, down: int) -> None:
+    assert len(axes.y_ticks((low, low + width), down, log_y=False)) >= 2
 
 
 def test_epochs_have_no_half_ticks() -> None:

@@ -52,7 +52,8 @@ def y_ticks(span: tuple[float, float], down: int, *, log_y: bool) -> dict[int, s
         ticks = scale.log_ticks(*span, wanted)
         labels = scale.tick_labels(ticks, AxisKind.LOG)
     else:
-        ticks = scale.nice_ticks(*span, wanted)
+        finer = (scale.nice_ticks(*span, count) for count in range(wanted, max(down, wanted) + 1))
+        ticks = next((some for some in finer if len(some) > 1), list[float]())
         labels = scale.tick_labels(ticks)
     rows = raster.dot_rows(np.asarray(ticks, dtype=np.float64), span, down * 4) // 4
     return {row: label for row, label in zip(rows.tolist(), labels, strict=True) if 0 <= row < down}

@@ -87,6 +87,8 @@ class Line:
     """Where the best epoch ends."""
     is_baseline: bool = False
     """Drawn dashed: what the others are held against."""
+    baseline_of: str = ""
+    """Key of the one line it is held against; empty for all of them."""
 
     @property
     def last(self) -> float | None:
@@ -132,7 +134,7 @@ def _nearest(xs: Floats, ys: Floats, x: float) -> float | None:
 
 
 _ARRAYS = ("x", "y", "smooth", "smooth_x", "bad_x", "breaks")
-_VALUES = ("key", "label", "slot", "num_points", "best_x", "is_baseline")
+_VALUES = ("key", "label", "slot", "num_points", "best_x", "is_baseline", "baseline_of")
 
 
 def same_lines(some: Sequence[Line], others: Sequence[Line]) -> bool:
@@ -184,6 +186,7 @@ def line_of(
     key: str | None = None,
     best_epoch: int | None = None,
     is_baseline: bool = False,
+    baseline_of: str = "",
 ) -> Line:
     """Return the line of a curve; smoothing leaves short series (one point an epoch) alone."""
     x = horizontal(curve, x_axis)
@@ -202,6 +205,7 @@ def line_of(
         num_points=curve.num_points,
         best_x=end_of_epoch(curve, x, best_epoch),
         is_baseline=is_baseline,
+        baseline_of=baseline_of,
     )
 
 

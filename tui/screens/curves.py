@@ -79,7 +79,8 @@ class LineStore:
         key = curve.series if cast.by_series else curve.run_id
         is_baseline = curve.run_id == cast.baseline
         label = cast.labels.get(key, key)
-        if cast.by_series and is_baseline:
+        baseline_of = key if cast.by_series and is_baseline else ""
+        if baseline_of:
             key, label = f"baseline {key}", f"base {label}"
         best = cast.best_epochs.get(curve.run_id)
         slot = cast.slots.get(curve.series if cast.by_series else curve.run_id, 0)
@@ -96,6 +97,7 @@ class LineStore:
             key=key,
             best_epoch=best,
             is_baseline=is_baseline,
+            baseline_of=baseline_of,
         )
         self._lines[curve.run_id, curve.series] = (curve, options, line)
         return line
@@ -122,7 +124,11 @@ def chart_data(
     is_smoothed = any(line.smooth is not None for line in lines)
     if look.style is Style.BANDS:
         lines = group_lines(lines, cast.groups, group_labels(cast))
-    notes = [f"smoothed {look.smoothing:g}" if is_smoothed else "", look.style.value]
+    notes = [
+        f"smoothed {look.smoothing:g}" if is_smoothed else "",
+        look.style.value,
+        "baseline dashed" if any(line.is_baseline for line in lines) else "",
+    ]
     return ChartData(
         title=title,
         lines=lines,

@@ -32,12 +32,11 @@ def legend_strips(
     A single row is packed; several rows have columns of equal width. What does not fit is counted,
     never silently dropped.
     """
-    shown = [line for line in lines if len(line.x)]
+    shown = [line for line in lines if len(line.x) and not line.baseline_of]
     if not shown or rows < 1:
         return []
     digits = 3 if rows == 1 else 4
-    base = next((line for line in shown if line.is_baseline), None)
-    values = [value_text(line, at, base, digits, glyphs) for line in shown]
+    values = [value_text(line, at, baseline_for(line, lines), digits, glyphs) for line in shown]
     widest, longest = max(map(len, values)), max(len(line.label) for line in shown)
     label = min(longest, MAX_LABEL)
     per_row = _per_row(width, label, widest)
@@ -77,12 +76,20 @@ def value_text(line: Line, at: float | None, base: Line | None, digits: int, gly
         text += f"{glyphs.plus_minus}{number(spread[0], max(digits - 1, 2))}"
     elif smoothed is not None:
         text += f" ~{number(smoothed, digits)}"
-    theirs = None if base is None or base is line else _level(base, place)
+    theirs = None if base is None else _level(base, place)
     ours = _level(line, place)
     if theirs is not None and ours is not None:
-        distance = number(ours - theirs, max(digits - 1, 2))
-        text += f" ({'' if distance.startswith('-') else '+'}{distance})"
+        distance = number(ours - theirs, max(digits - 1, 2)) if ours != theirs else "same"
+        text += f" ({'+' if ours > theirs else ''}{distance})"
     return text + (f" {glyphs.nan}{line.num_bad}" if line.num_bad else "")
+
+
+def baseline_for(line: Line, lines: Sequence[Line]) -> Line | None:
+    """Return what a line is held against; None for nothing, and for a baseline itself."""
+    if line.is_baseline:
+        return None
+    bases = (one for one in lines if one.is_baseline and len(one.x))
+    return next((one for one in bases if one.baseline_of in ("", line.key)), None)
 
 
 def _level(line: Line, at: float) -> float | None:
