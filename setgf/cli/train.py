@@ -145,15 +145,15 @@ def _open_stopped(home: Home, run_id: str) -> RunFolder:
 def _train(home: Home, run: RunFolder) -> FitResult:
     """Train the next attempt of a run, indexed and shown while it goes."""
     from setgf.cli.foreground import Indexing
+    from setgf.cli.telling_recorder import TellingRecorder
     from setgf.cli.train_display import make_display
-    from setgf.runs.recorder import FolderRecorder
     from setgf.worker.child import train_attempt
 
     with run.hold():
         number = run.current_attempt() + 1
         earlier = run.resume_folder(before=number)
         attempt = run.begin_attempt(number)
-        recorder = FolderRecorder(attempt)
+        recorder = TellingRecorder(attempt)
         note(f"Run {run.id}, in {attempt.path}")
         with (
             Indexing(home.database_url, attempt),

@@ -117,6 +117,13 @@ def test_the_recorder_hears_of_everything_in_order(store, recorder):
     assert sorted(kept.series("train.loss")) == list(range(1, 16))
     assert sorted(kept.series("valid.mae")) == [5, 10, 15]
     assert kept.points["valid.mae", 10][0] == 2
+    for step in (5, 10, 15):
+        waited, spent = (kept.points[f"train.{n}", step][1] for n in ("data_seconds", "seconds"))
+        assert 0 < waited < spent
+    assert kept.find("started")[0]["data_is_kept"]
+    assert kept.find("started")[0]["tokens"]["transcripts"] == 36
+    (cut_off,) = kept.find("warning")
+    assert "have more than 12 word pieces and lose their end" in cut_off["message"]
     for name in ("train.joint_loss", "train.text.loss", "train.lr", "train.lr_text"):
         assert len(kept.series(name)) == 15
     best = next(fields for fields in kept.find("epoch") if fields["epoch"] == result.best_epoch)

@@ -54,6 +54,23 @@ def test_train_shows_progress_and_prints_the_metrics(made):
     assert "Best epoch" in errors
 
 
+def test_a_warning_is_recorded_and_told(tmp_path, capsys):
+    from setgf.cli.telling_recorder import TellingRecorder
+    from setgf.runs.folder import AttemptFolder
+    from setgf.runs.reader import read_events
+
+    (tmp_path / "a1").mkdir(parents=True)
+    (tmp_path / "attempt").write_text("1")
+    attempt = AttemptFolder(tmp_path / "a1", 1)
+    recorder = TellingRecorder(attempt)
+    recorder.event("warning", message="Half of it is cut.")
+    recorder.event("epoch", epoch=1)
+    recorder.close()
+
+    assert [event["kind"] for event in read_events(attempt)] == ["warning", "epoch"]
+    assert capsys.readouterr().err == "warning: Half of it is cut.\n"
+
+
 def test_a_foreground_run_is_in_the_run_database_with_its_points(made):
     code, output, _ = invoke("train", "--data", "made_up", "--json", *SETTINGS)
 
