@@ -65,17 +65,18 @@ class Peers:
     huey: Path | None
 
 
-def main(peers: Peers | None = None) -> None:
+def main(peers: Peers | None = None, rounds: int = ROUNDS) -> None:
     """Print a table of medians over the rounds."""
     peers = peers or Peers(
         *(_path(os.environ.get(f"SETGF_BENCH_{name}")) for name in ("PEERS", "GFLOW", "HUEY"))
     )
     queues = dict(_queues(peers))
     results: dict[str, list[Result]] = {name: [] for name in queues}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, measure in queues.items():
             results[name].append(measure())
-    print(f"{ROUNDS} rounds, one queue after the other; load {os.getloadavg()[0]:.1f}\n")
+            print(f"{name}: {results[name][-1]}", file=sys.stderr, flush=True)
+    print(f"{rounds} rounds, one queue after the other; load {os.getloadavg()[0]:.1f}\n")
     print("| | enqueue ms | enqueue to start ms (worst) | no-op jobs/s | `kill -9` of the daemon |")
     print("|---|---|---|---|---|")
     for name, found in results.items():
@@ -302,16 +303,17 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def _peers() -> Peers:
+def _options() -> tuple[Peers, int]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for name in ("peers", "gflow", "huey"):
         default = _path(os.environ.get(f"SETGF_BENCH_{name.upper()}"))
         parser.add_argument(f"--{name}", type=Path, default=default)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    return Peers(options.peers, options.gflow, options.huey)
+    return Peers(options.peers, options.gflow, options.huey), options.rounds
 
 
 if __name__ == "__main__":
-    main(_peers())
+    main(*_options())
