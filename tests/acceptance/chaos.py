@@ -57,6 +57,8 @@ class Storm:
     hits: list[Hit] = field(default_factory=list[Hit])
     references: list[int] = field(default_factory=list[int])
     """Ids of the undisturbed jobs."""
+    planned: list[int] = field(default_factory=list[int])
+    """Ids of the jobs over which the faults are spread; more come when these end too early."""
     undos: list[Undo] = field(default_factory=list[Undo])
 
     def prepare(self) -> None:
@@ -72,7 +74,8 @@ class Storm:
         for job_id in references:
             assert world.job(job_id).state is JobState.SUCCEEDED, world.job(job_id).error
         for number in range(options.jobs):
-            self._add(number % count, JobState.SUCCEEDED, reference=references[number % count])
+            reference = references[number % count]
+            self.planned.append(self._add(number % count, JobState.SUCCEEDED, reference=reference))
         if options.child == "real":
             self._add_others()
 
@@ -163,15 +166,15 @@ class Storm:
 
     def _is_ahead(self) -> bool:
         """True while more faults were dealt than the jobs' progress allows: all are to be hit."""
-        jobs = self.world.jobs()
+        planned = [self.world.job(job_id) for job_id in self.planned]
         steps = max(self.world.steps(job_id) for job_id in self.references)
         done = sum(
             1.0 if job.state.is_finished else self.world.steps(job.id) / steps
-            for job in jobs
-            if job.attempt and job.id not in self.references
+            for job in planned
+            if job.attempt
         )
-        total = len(jobs) - len(self.references)
-        return sum(self.counts.values()) > self.options.faults * done / total + 2
+        allowed = self.options.faults * done / len(planned) + 2
+        return done < len(planned) and sum(self.counts.values()) > allowed
 
     def _is_enough_left(self) -> bool:
         """True while two jobs can be hit; finished ones give their disk space back."""
