@@ -36,8 +36,8 @@ def compare_runs(home: Home, runs: Sequence[Run], choice: str, baseline: str) ->
         home: where the stores are.
         runs: all runs, archived ones left out.
         choice: name of a store, or `ALL`; an unknown one shows the newest run's.
-        baseline: key of the row whose MAE the others are tested against; of another section the
-            row of the same model takes its place.
+        baseline: key of the row whose MAE the others are tested against, or its variant; on
+            another store the row of the same model takes its place.
     """
     from setgf.metrics.names import direction
 
@@ -116,7 +116,7 @@ def _our_rows(rows: Sequence[Row], baseline: str, model: str) -> Iterator[ModelR
     from setgf.analysis.comparison import PRIMARY_METRIC
     from setgf.analysis.statistics import difference
 
-    against = next((row for row in rows if _key(row) == baseline), None)
+    against = next((row for row in rows if baseline in (_key(row), row.variant)), None)
     if against is None and model:
         against = next((row for row in rows if row.model == model and row.n), None)
     for row in rows:

@@ -17,9 +17,13 @@ from tui.store_source import read_stores
 class DatabaseGateway(QueueAccess, RunsAccess, RunAccess):
     """Reads and acts through `db`; safe to be used from several threads."""
 
-    def compare(self, choice: str, baseline: str) -> CompareBody:
+    def compare(self, choice: str, baseline: str | None) -> CompareBody:
         """Return the comparison for a feature store, or for all of them."""
-        return compare_runs(self.home, self.list_runs(), choice, baseline)
+        runs = self.list_runs()
+        if baseline is None:
+            pinned = self.remembered.settings.baseline
+            baseline = next((run.variant for run in runs if run.id == pinned), "")
+        return compare_runs(self.home, runs, choice, baseline)
 
     def list_stores(self) -> tuple[StoreFacts, ...]:
         """Return the feature stores of this machine."""

@@ -76,10 +76,11 @@ class Gateway(QueueGateway, RunsGateway, RunGateway, Protocol):
         """Return workers that are alive or were lately, with their devices."""
         ...
 
-    def compare(self, choice: str, baseline: str) -> CompareBody:
+    def compare(self, choice: str, baseline: str | None) -> CompareBody:
         """Return the comparison for a feature store; an unknown choice shows the newest.
 
-        `baseline` is the key of the row the others are tested against; none of that key tests none.
+        `baseline` is the key of the row the others are tested against: empty for none, None for
+        that of the pinned run.
         """
         ...
 

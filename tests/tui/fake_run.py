@@ -168,7 +168,7 @@ class FakeRun:
         ]
         return SystemPart(attempts=attempts, devices=(device,), loss=tuple(moved))
 
-    def compare(self, choice: str, baseline: str) -> CompareBody:
+    def compare(self, choice: str, baseline: str | None) -> CompareBody:
         if not self.runs:
             return CompareBody()
         names = ("mosi", "sims")
@@ -178,7 +178,7 @@ class FakeRun:
             choices=(*names, ALL),
             choice=choice,
             lower_is_better=frozenset({"mae"}),
-            sections=tuple(_section(name, baseline) for name in shown),
+            sections=tuple(_section(name, baseline or "") for name in shown),
         )
 
 

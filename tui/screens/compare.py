@@ -32,8 +32,8 @@ class CompareRequest:
 
     choice: str = ""
     """A feature store; empty for the newest run's."""
-    baseline: str = ""
-    """Key of the row the others are tested against."""
+    baseline: str | None = None
+    """Key of the row the others are tested against; empty for none, None for the pinned run's."""
 
 
 class CompareScreen(DataScreen):
@@ -63,6 +63,7 @@ class CompareScreen(DataScreen):
         self._asked = CompareRequest()
         self._style = CompareLook()
         self._slots: dict[str, int] = {}
+        self._choice = ""
 
     def compose_body(self) -> ComposeResult:
         """Yield bars and table."""
@@ -108,6 +109,9 @@ class CompareScreen(DataScreen):
         more = self.size.height >= TALL
         panels = parts.bar_panels(body, self._style, slots, more=more)
         self.query_one(BarChart).show(panels)
+        if body.choice != self._choice:
+            self._choice = body.choice
+            self.table.move_to(0)
         has_baseline = any(row.is_baseline for row in ours)
         self.table.columns = parts.compare_columns(
             body.metrics, self._style, has_baseline=has_baseline

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widget import Widget
 
 from db.records import Run, RunDetail
@@ -14,7 +15,7 @@ from tui.formatting import Role, number, plural
 from tui.gateway import Gateway
 from tui.screens.run_tab import FINDING, Nothing, RunTab
 from tui.widgets.columns import Cell, Column
-from tui.widgets.dialogs import Choose
+from tui.widgets.dialogs import Ask, Choose
 from tui.widgets.host import host
 from tui.widgets.search_line import SearchLine
 from tui.widgets.table import Table
@@ -308,6 +309,52 @@ class AboutTab(SettingsTab):
     """Where the run comes from, and what people noted of it."""
 
     NAME = "about"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "note", "note"),
+        Binding("t", "tag", "tags"),
+    ]
+
+    is_read_only = False
+
+    class Changed(Message):
+        """The user gave the run another note, or other tags."""
+
+        def __init__(self, note: str | None, tags: tuple[str, ...] = ()) -> None:
+            super().__init__()
+            self.note = note
+            """None where it stays."""
+            self.tags = tags
+            """Tags to be put on; with a `-` before it one is taken off."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return False for what changes a run where the dashboard only reads."""
+        if action in ("note", "tag") and self.is_read_only:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_note(self) -> None:
+        """Write a note on the run."""
+        if self.detail is not None:
+            run = self.detail.run
+            detail = "An empty one removes it." if run.note else ""
+            host(self).push_screen(Ask(f"Note of {run.name}", detail, run.note), self._noted)
+
+    def _noted(self, text: str | None) -> None:
+        if text is not None:
+            self.post_message(self.Changed(text.strip()))
+
+    def action_tag(self) -> None:
+        """Put tags on the run, or take them off."""
+        if self.detail is not None:
+            run = self.detail.run
+            has = f"It has: {' '.join(run.tags)}. " if run.tags else ""
+            detail = f"{has}Words are put on; with a - before it one is taken off."
+            host(self).push_screen(Ask(f"Tags of {run.name}", detail, ""), self._tagged)
+
+    def _tagged(self, text: str | None) -> None:
+        words = tuple((text or "").replace(",", " ").split())
+        if words:
+            self.post_message(self.Changed(None, words))
 
     def read(self, gateway: Gateway, detail: RunDetail, choice: object) -> tuple[SettingRow, ...]:
         """Take it from what is read anyway."""

@@ -29,8 +29,6 @@ class RunTab(Vertical, can_focus=True):
     RunTab { height: 1fr; }
     RunTab > .content { height: 1fr; }
     RunTab Table { height: 1fr; }
-    RunTab > StateView { display: none; }
-    RunTab.-nothing > StateView { display: block; }
     RunTab.-nothing > .content { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -51,7 +49,9 @@ class RunTab(Vertical, can_focus=True):
         """Yield the content, and what stands for it."""
         with Vertical(classes="content"):
             yield from self.compose_content()
-        yield StateView()
+        view = StateView()
+        view.display = False
+        yield view
 
     # What a tab must say
 
@@ -107,6 +107,7 @@ class RunTab(Vertical, can_focus=True):
             return
         was_empty = self.has_class("-nothing")
         self.set_class(False, "-nothing")
+        self.query_one(StateView).display = False
         self.show(detail, body.part)
         if was_empty and self.has_focus:
             self.focus_content()
@@ -123,6 +124,7 @@ class RunTab(Vertical, can_focus=True):
     def _say(self, title: str, detail: str, role: Role) -> None:
         view = self.query_one(StateView)
         view.title, view.detail, view.role = title, detail, role
+        view.display = True
         self.set_class(True, "-nothing")
         screen = self.screen
         if screen.focused is not None and screen.focused in self.query("*"):

@@ -53,8 +53,10 @@ class SampleView(Widget):
         if self._sample is None:
             return text
         dark, width = is_dark(self), max(self.size.width, 20)
-        self._facts(text, self._sample, dark=dark)
-        text.append("\n")
+        facts = Text(end="")
+        self._facts(facts, self._sample, dark=dark)
+        facts.truncate(width - 2, overflow="ellipsis")
+        text.append_text(facts).append("\n")
         self._scale(text, self._sample.prediction, min(width - 8, MAX_SCALE), dark=dark)
         lines = textwrap.wrap(self._sample.transcript or "no transcript here", width)
         if len(lines) > 2:
