@@ -104,26 +104,26 @@ def describe_leaks(splits: Mapping[Split, SplitSource]) -> dict[str, list[str]]:
         "shared_ids": _shared([set(data.ids) for data in splits.values()]),
         "shared_videos": shared,
         "shared_clips": [
-            f"{split}: {sample}"
-            for video in shared
-            for split, sample in _outnumbered(splits, videos, video)
+            f"{split}: {sample}" for split, sample in _outnumbered(splits, videos, shared)
         ],
     }
 
 
 def _outnumbered(
-    splits: Mapping[Split, SplitSource], videos: Mapping[Split, Sequence[str]], video: str
+    splits: Mapping[Split, SplitSource],
+    videos: Mapping[Split, Sequence[str]],
+    shared: Sequence[str],
 ) -> list[tuple[Split, str]]:
-    """Return the clips of a video outside the split that has most of it."""
-    counts = {split: names.count(video) for split, names in videos.items()}
-    home = max(counts, key=lambda split: counts[split])
-    return [
-        (split, sample)
-        for split, data in splits.items()
-        if split is not home and counts[split]
-        for sample in data.ids
-        if video_of(sample) == video
-    ]
+    """Return the clips of every shared video outside the split that has most of it, by video."""
+    counts = {split: Counter(names) for split, names in videos.items()}
+    found: dict[str, list[tuple[Split, str]]] = {video: [] for video in shared}
+    home = {video: max(counts, key=lambda split: counts[split][video]) for video in shared}
+    for split, data in splits.items():
+        for sample in data.ids:
+            video = video_of(sample)
+            if video in found and home[video] is not split:
+                found[video].append((split, sample))
+    return [clip for video in shared for clip in found[video]]
 
 
 def _describe_split(data: SplitSource, dataset: Dataset) -> dict[str, Any]:
