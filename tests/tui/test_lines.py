@@ -173,6 +173,7 @@ def test_a_band_takes_values_where_they_are_and_forgets_seeds_that_ended() -> No
     assert band.y.tolist() == [2.0, 3.0, 3.0]
     assert band.band is not None
     assert band.band.sizes.tolist() == [2, 2, 1]
+    assert band.breaks.tolist() == [1]
     assert band.band.high[0] == pytest.approx(2.0 + math.sqrt(2))
     assert math.isnan(band.band.high[2])
     assert band.band_at(0.0) == (pytest.approx(math.sqrt(2)), 2)

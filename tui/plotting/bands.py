@@ -53,6 +53,8 @@ def band_line(lines: Sequence[Line], *, key: str, label: str, slot: int) -> Line
         slot=slot,
         x=places,
         y=mean,
+        # The mean of fewer seeds is another mean: no line leads from one to the other.
+        breaks=np.flatnonzero(np.diff(number)),
         num_points=sum(line.total for line in lines),
         band=Band(low=mean - sd, high=mean + sd, sizes=number),
     )

@@ -74,6 +74,7 @@ def value_text(line: Line, at: float | None, base: Line | None, digits: int, gly
     smoothed = None if at is None else line.smooth_at(at)
     if spread is not None and spread[0] == spread[0]:
         text += f"{glyphs.plus_minus}{number(spread[0], max(digits - 1, 2))}"
+        text += f" n={spread[1]}" if at is not None else ""
     elif smoothed is not None:
         text += f" ~{number(smoothed, digits)}"
     theirs = None if base is None else _level(base, place)

@@ -35,6 +35,9 @@ class LineChart(Widget, can_focus=True):
 
     DEFAULT_CSS = """
     LineChart { background: $background; width: 1fr; height: 1fr; }
+    LineChart.-maximized {
+        width: 1fr !important; height: 1fr !important; border: none !important;
+    }
     """
     ALLOW_MAXIMIZE = True
     BINDINGS: ClassVar[list[BindingType]] = [
