@@ -262,10 +262,12 @@ class Keeper(Reins):
         """End an attempt whose shim vanished: nothing of it may go on."""
         killed = end_attempt(held.attempt)
         aim = held.aim
-        held.carrier.carry_all(now)
+        events = held.carrier.carry_all(now)
         why = "Its supervising process vanished: it was killed, or the machine went down."
         log.warning("%s is lost; %d leftover processes ended", held.words, killed)
-        if aim is Aim.CANCEL:
+        if any(event["kind"] == "finished" for event in events):
+            ending = Ending(outcome="succeeded")  # all of it is written before it says so
+        elif aim is Aim.CANCEL:
             ending = Ending(outcome="cancelled")
         elif aim is Aim.PAUSE:
             ending = Ending(outcome="paused", error=why, free=True)

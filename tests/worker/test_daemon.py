@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +20,7 @@ from setgf.runs.reader import read_points
 from setgf.worker.daemon import Worker, WorkerOptions
 from setgf.worker.engines.local import LocalEngine, Order
 from setgf.worker.shim import EXIT_LOCKED
+from setgf.worker.supervision import read_process
 from tests.worker.builders import a_new_job
 from tests.worker.processes import wait_until
 from tests.worker.stub_worker import COMMAND
@@ -153,6 +157,28 @@ def test_a_full_disk_costs_no_job_an_attempt(home: Path, database: Database, mon
     assert [one.state for one in waiting] == [JobState.QUEUED] * 3
     assert "The disk is full" in str(waiting[0].error)
     assert [job(database, one.id).state for one in added] == [JobState.SUCCEEDED] * 3
+
+
+def test_a_child_that_had_finished_when_its_shim_was_killed_is_not_run_again(
+    home: Path, database: Database
+) -> None:
+    (added,) = add(database, a_new_job("aaaaaaa1", "steps=100000", "pause=0.01"))
+    worker = a_worker(home, database)
+    attempt = RunFolder(home / "runs" / "aaaaaaa1").attempt_folder(1)
+    turn_until(worker, lambda: attempt.points.exists() and attempt.points.stat().st_size)
+    process = read_process(attempt)
+    assert process is not None
+    os.kill(process.child_pid, signal.SIGSTOP)
+    end = {"best_epoch": 1, "best_valid": 0.5, "epochs": 1, "steps": 5, "metrics": {}}
+    with attempt.events.open("a") as events:
+        events.write(json.dumps({"at": 1.0, "kind": "finished", "weights_sha256": "0", **end}))
+        events.write("\n")
+
+    os.kill(process.shim_pid, signal.SIGKILL)
+
+    turn_until(worker, lambda: is_over(database, added.id))
+    ended = job(database, added.id)
+    assert (ended.state, ended.attempt) == (JobState.SUCCEEDED, 1)
 
 
 def test_a_child_that_will_not_stop_is_killed_and_its_job_cancelled(
