@@ -244,14 +244,14 @@ def _kill_spooler() -> str:
             done = subprocess.run(["tsp", *words], env=variables, capture_output=True, text=True)
             return done.stdout.strip()
 
-        running = tsp("sh", "-c", f"sleep 3; touch {folder}/first")
+        running = tsp("sh", "-c", f"sleep 8; touch {folder}/first")
         tsp("sh", "-c", f"touch {folder}/second")
         job = int(tsp("-p", running))
         os.kill(_listener(socket), signal.SIGKILL)
         time.sleep(0.5)
         goes_on = Path(f"/proc/{job}").exists()
         known = len(tsp().splitlines()) - 1
-        time.sleep(5)
+        time.sleep(9)
         ran = Path(f"{folder}/second").exists()
         with suppress(OSError):
             os.kill(_listener(socket), signal.SIGTERM)
