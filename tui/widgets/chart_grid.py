@@ -59,6 +59,7 @@ class ChartGrid(Vertical, can_focus=False):
         self._filter = ""
         self._page = 0
         self._arranged: object = None
+        self._wants_keys = False
 
     def compose(self) -> ComposeResult:
         """Yield the charts' grid, and the lines below it."""
@@ -122,6 +123,8 @@ class ChartGrid(Vertical, can_focus=False):
         grid.styles.grid_rows = "1fr"
         lines = self.query_one(PageLine)
         lines.display, lines.text = bool(line), line
+        if self._wants_keys and page:
+            self.focus_first()
 
     def _described(self, first: int, on_page: int, matching: int, pages: int) -> str:
         """Return which charts are shown; empty where that is all of them."""
@@ -176,7 +179,8 @@ class ChartGrid(Vertical, can_focus=False):
                 chart.show_cursor(message.chart.cursor)
 
     def focus_first(self) -> None:
-        """Give the first chart of the page the keys."""
+        """Give the first chart of the page the keys, as soon as there is one."""
+        self._wants_keys = not self.shown
         for chart in self.shown[:1]:
             chart.focus()
 
