@@ -128,8 +128,7 @@ class Dashboard(App[int]):
         for notice in self.gateway.remembered.notices:
             self.notify(notice, severity="warning", markup=False)
         if self._watches:
-            self.set_interval(WATCH_SECONDS, self.watch_.look)
-            self.watch_.look()
+            self.set_interval(WATCH_SECONDS, self.watch_.look)  # the first frame comes first
 
     def _choose_theme(self) -> None:
         names = (self._theme_name, self.gateway.remembered.settings.theme, theme.DARK.name)

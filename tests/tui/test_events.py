@@ -147,6 +147,7 @@ async def test_an_alert_is_a_toast_a_bell_and_a_number_in_the_header(monkeypatch
     async with driven(gateway, size=(160, 30)) as driver:
         rung: list[int] = []
         monkeypatch.setattr(driver.app, "bell", lambda: rung.append(1))
+        await watching(driver)
         gateway.alerts = [alert("setgf-mosi-s1111 failed")]
         await watching(driver)
 
@@ -161,6 +162,7 @@ async def test_an_alert_is_a_toast_a_bell_and_a_number_in_the_header(monkeypatch
 async def test_the_list_of_alerts_goes_to_the_run_and_then_all_are_seen() -> None:
     gateway = seen(eventful(), 4)
     async with driven(gateway, size=(160, 30)) as driver:
+        await watching(driver)
         gateway.alerts = [alert("a"), alert("b", run_id=None)]
         await watching(driver)
         await driver.press("exclamation_mark")
@@ -180,8 +182,7 @@ async def test_what_happened_while_nobody_looked_is_told_in_one_line() -> None:
     gateway = seen(eventful(), 1)
     gateway.alerts = [alert(f"event:{n}") for n in range(5)]
     async with driven(gateway, size=(160, 30)) as driver:
-        await driver.app.workers.wait_for_complete()
-        await settle(driver.pilot)
+        await watching(driver)
 
         assert "While you were away: 5 failed." in driver.told
 
@@ -190,8 +191,7 @@ async def test_the_first_start_ever_tells_nothing_of_the_past() -> None:
     gateway = eventful()
     gateway.alerts = [alert("event:3")]
     async with driven(gateway, size=(160, 30)) as driver:
-        await driver.app.workers.wait_for_complete()
-        await settle(driver.pilot)
+        await watching(driver)
 
         assert "alert" not in screen_text(driver.app).splitlines()[0]
         assert gateway.remembered.settings.told_event == 4
@@ -202,6 +202,7 @@ async def test_alerts_and_the_bell_can_be_turned_off(monkeypatch: Any) -> None:
     async with driven(gateway, size=(160, 30)) as driver:
         rung: list[int] = []
         monkeypatch.setattr(driver.app, "bell", lambda: rung.append(1))
+        await watching(driver)
         gateway.alerts = [alert("a"), alert("b", AlertKind.PLATEAU)]
         await watching(driver)
 

@@ -74,7 +74,7 @@ def test_it_reads_counts_runs_points_and_jobs(gateway: DatabaseGateway) -> None:
     assert (counts.waiting, counts.running, counts.runs) == (2, 0, 1)
     assert [run.id for run in gateway.list_runs()] == [RUN_ID]
     assert gateway.list_series([RUN_ID]) == ("train.loss",)
-    assert [job.seed for job in gateway.list_jobs()] == [1111, 1112]
+    assert [line.job.seed for line in gateway.read_queue().lines] == [1111, 1112]
 
     (points,) = gateway.read_points([RUN_ID, "nosuchone"], "train.loss", 1000)
     assert points.values[-1] == pytest.approx(1 / 50)
@@ -93,33 +93,6 @@ def test_the_version_changes_with_what_another_process_writes(
 
     assert gateway.version() != before
     assert gateway.counts().waiting == 3
-
-
-def test_actions_change_the_queue_and_say_what_was_done(gateway: DatabaseGateway) -> None:
-    assert gateway.hold_jobs([1, 2]) == "Held jobs 1, 2."
-    assert gateway.release_jobs([1]) == "Released job 1."
-    assert gateway.cancel_jobs([1]) == "Cancelled job 1."
-    assert gateway.retry_jobs([1]) == "Queued job 1 again."
-    assert [job.state for job in gateway.list_jobs()] == [JobState.QUEUED, JobState.HELD]
-
-    assert gateway.archive_runs([RUN_ID], archived=True) == "Put away 1 run."
-    assert gateway.list_runs() == ()
-
-
-def test_an_action_the_state_does_not_allow_is_refused_in_a_sentence(
-    gateway: DatabaseGateway,
-) -> None:
-    with pytest.raises(GatewayError, match="queued"):
-        gateway.retry_jobs([1])
-    assert gateway.counts().waiting == 2
-
-
-def test_read_only_refuses_every_action(gateway: DatabaseGateway, home: Home) -> None:
-    reading = DatabaseGateway(home.database_url, home, read_only=True, clock=lambda: NOW)
-
-    assert reading.counts().waiting == 2
-    with pytest.raises(GatewayError, match="read-only"):
-        reading.cancel_jobs([1])
 
 
 def test_a_filter_is_answered_or_explained(gateway: DatabaseGateway) -> None:

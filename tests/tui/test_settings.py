@@ -27,6 +27,11 @@ MANY = Settings(
     x_axis="time",
     smoothing=0.5,
     log_y=True,
+    seen_event=7,
+    told_event=8,
+    alerts_off=("gpu", "plateau"),
+    bell=False,
+    osc9=True,
 )
 
 

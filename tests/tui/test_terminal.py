@@ -168,4 +168,4 @@ def test_colours_of_curves_stay_apart_without_green_cones(dark: bool) -> None:
     for place, one in enumerate(seen):
         for other in seen[place + 1 :]:
             # Where colours come near each other, markers and dashes tell them apart.
-            assert max(abs(a - b) for a, b in zip(one, other, strict=True)) > 0.05
+            assert max(abs(a - b) for a, b in zip(one, other, strict=True)) > 0.08

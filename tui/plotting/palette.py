@@ -13,7 +13,7 @@ from tui.plotting.glyphs import MARKERS, UNICODE
 __all__ = ["DARK", "LIGHT", "MARKERS", "NUM_SLOTS", "assign_slots", "colour", "dash", "marker"]
 
 DARK = ("#56b4e9", "#e69f00", "#2ec4a0", "#f0744a", "#d98cc0", "#f0e442", "#8fa3ff", "#c8c8c8")
-LIGHT = ("#0072b2", "#b06a00", "#00805c", "#c4450c", "#a8488a", "#7d7200", "#4050c0", "#505050")
+LIGHT = ("#0072b2", "#b87400", "#00805c", "#9c2c00", "#a8488a", "#7d7200", "#4050c0", "#505050")
 NUM_SLOTS = len(DARK)
 DASHES = ((1, 1), (16, 11), (6, 3), (24, 20))
 """Period and drawn part in dot columns: solid, dashed, dotted, long dashes."""

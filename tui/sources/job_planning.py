@@ -192,7 +192,13 @@ def _by_field(message: str, draft: JobDraft) -> Mapping[str, str]:
 
 def _guessed(line: str) -> list[str]:
     """Return the field of an error that does not say its name in ours."""
-    begins = {"feature store": "data", "preset": "preset", "model": "model", "grid": "grid"}
+    begins = {
+        "encoder": "text.encoder",
+        "feature store": "data",
+        "preset": "preset",
+        "model": "model",
+        "grid": "grid",
+    }
     for words, name in begins.items():
         if words in line.lower():
             return [name]
