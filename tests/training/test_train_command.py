@@ -137,7 +137,7 @@ def test_a_stopped_run_goes_on_with_resume(made, capsys, monkeypatch):
         (["--data", "elsewhere"], 3, "`elsewhere`"),
         (["--data", "made_up", "--set", "learning_rte=1"], 2, "Unknown setting `learning_rte`"),
         (["--data", "made_up", "--model", "setfg"], 2, "No model `setfg`"),
-        (["--resume", "abcdefgh"], 1, "No run folder `abcdefgh`"),
+        (["--resume", "abcdefgh"], 4, "No run folder `abcdefgh`"),
     ],
 )
 def test_train_refuses_in_one_sentence_and_makes_no_run(made, capsys, arguments, code, words):

@@ -283,5 +283,6 @@ def test_a_real_job_is_queued_watched_and_logged(store: Path, setgf: Terminal) -
     assert "epoch 1/1" in setgf.out
     assert setgf("queue", "log", "1", "-f") == 0
     assert setgf("queue", "show", "1") == 0
-    assert "succeeded on cpu0" in setgf.out
+    assert "attempt 1  succeeded after" in setgf.out
+    assert " on cpu0 of " in setgf.out
     wait_until(lambda: setgf.json("worker", "status") == [])
