@@ -25,13 +25,14 @@ from db.runs import add_run
 from setgf.errors import ConfigError
 from tests.db.builders import new_run
 from tests.tui.test_gateway import attempt
-from tui import png, serve
 from tui.command_line import run
+from tui.png import CONVERTERS, svg_to_png
+from tui.serve import PAGES, Guard
 
 NOW = 1_764_000_000.0
 PORT = 8917
 RUN_ID = "bbbbbbb1"
-BROWSER = next(filter(None, map(shutil.which, png.CONVERTERS[2:])), None)
+BROWSER = next(filter(None, map(shutil.which, CONVERTERS[2:])), None)
 WAIT_SECONDS = 60.0
 
 
@@ -70,7 +71,7 @@ async def test_only_who_has_the_token_is_let_in_and_only_from_this_machine(
         return web.Response(text="the dashboard")
 
     asked = make_mocked_request("GET", path, headers={"Host": f"localhost:{PORT}", **headers})
-    answer = await serve.Guard(PORT, "right")(asked, page)
+    answer = await Guard(PORT, "right")(asked, page)
 
     assert answer.status == status
     if status == 303:
@@ -82,14 +83,14 @@ async def test_only_who_has_the_token_is_let_in_and_only_from_this_machine(
 
 
 def test_the_page_loads_nothing_from_afar() -> None:
-    page = (serve.PAGES / "app_index.html").read_text(encoding="utf-8")
+    page = (PAGES / "app_index.html").read_text(encoding="utf-8")
 
     assert "//" not in page.replace("<!DOCTYPE html>", "")
 
 
 def test_a_png_needs_a_converter_and_says_so() -> None:
     with pytest.raises(ConfigError, match=r"save an \.svg"):
-        png.svg_to_png("<svg/>", find=lambda _name: None)
+        svg_to_png("<svg/>", find=lambda _name: None)
 
 
 def test_a_converter_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_converter_that_fails_is_told_with_its_last_words(tmp_path: Path) -> N
     program.chmod(0o755)
 
     with pytest.raises(ConfigError, match="no such font"):
-        png.svg_to_png('<svg viewBox="0 0 10 10"/>', find=lambda _name: str(program))
+        svg_to_png('<svg viewBox="0 0 10 10"/>', find=lambda _name: str(program))
 
 
 # In a browser

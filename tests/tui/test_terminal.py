@@ -10,7 +10,6 @@ from textual.color import Color
 from tests.tui.conftest import driven
 from tests.tui.fake_gateway import normal_gateway
 from tests.tui.snapshot import check_snapshot
-from tui import theme
 from tui.formatting import STATE_GLYPHS, Role
 from tui.plotting import palette
 from tui.screenshot import screen_text
@@ -24,6 +23,7 @@ from tui.terminal import (
     readable,
     to_ascii,
 )
+from tui.theme import CONTRAST, DARK, LIGHT, MONO, OURS, Theme
 from tui.widgets.styles import role_style
 
 
@@ -93,7 +93,7 @@ async def test_without_colour_nothing_is_coloured_and_the_cursor_is_reversed() -
         assert "setgf-mosi-s1111" in reversed_text
 
         await driver.press("ctrl+t")
-        assert driver.app.theme == theme.MONO.name
+        assert driver.app.theme == MONO.name
 
 
 def test_a_bright_ground_is_reversed_and_a_dark_one_is_not() -> None:
@@ -115,13 +115,13 @@ async def test_ctrl_t_goes_through_the_themes_and_remembers_the_last() -> None:
             seen.append(driver.app.theme)
             assert screen_text(driver.app) == text
 
-    names = [one.name for one in theme.OURS]
+    names = [one.name for one in OURS]
     assert seen == [*names, names[0]]
     assert gateway.remembered.settings.theme == names[0]
 
 
 async def test_in_high_contrast_every_text_of_every_screen_can_be_read() -> None:
-    async with driven(normal_gateway(), size=(160, 40), theme_name=theme.CONTRAST.name) as driver:
+    async with driven(normal_gateway(), size=(160, 40), theme_name=CONTRAST.name) as driver:
         for key in ("1", "2", "3", "4", "5", "6"):
             await driver.press(key)
             for strip in driver.app.screen._compositor.render_strips():
@@ -143,8 +143,8 @@ def test_a_colour_is_changed_no_more_than_it_must_be() -> None:
     assert contrast(readable(Color(200, 200, 60), Color(255, 255, 255)), Color(255, 255, 255)) >= 7
 
 
-@pytest.mark.parametrize("one", [theme.DARK, theme.LIGHT], ids=lambda one: one.name)
-def test_texts_of_the_usual_themes_have_enough_contrast(one: theme.Theme) -> None:
+@pytest.mark.parametrize("one", [DARK, LIGHT], ids=lambda one: one.name)
+def test_texts_of_the_usual_themes_have_enough_contrast(one: Theme) -> None:
     ground = Color.parse(one.background or "")
     for role in Role:
         style = role_style(role, dark=one.dark)
