@@ -48,6 +48,7 @@ class LabelsTab(RunTab):
         self._measure = Measure.SHIFT
         self._filter = ""
         self._rows: tuple[LabelRow, ...] = ()
+        self._shifts: list[str] = []
         self._shown: tuple[str, LabelsPart, str] | None = None
 
     def compose_content(self) -> Iterator[Widget]:
@@ -84,7 +85,12 @@ class LabelsTab(RunTab):
         if part.drift is None or state == self._shown:
             return
         if self._shown is None or state[:2] != self._shown[:2]:
-            self._rows = parts.label_rows(part.drift)
+            drift = part.drift
+            self._rows = parts.label_rows(drift)
+            self._shifts = [
+                f"{name} {parts.measured(drift, Measure.SHIFT, name)[-1]:.3f}"
+                for name in drift.modalities
+            ]
             self.table.columns = parts.label_columns(part.drift)
         self._shown = state
         self.table.show(
@@ -130,11 +136,7 @@ class LabelsTab(RunTab):
         part = cast("LabelsPart | None", self.part)
         if part is None or part.drift is None:
             return "This run kept no labels by sample." if part else ""
-        drift = part.drift
-        shifts = [
-            f"{name} {parts.measured(drift, Measure.SHIFT, name)[-1]:.3f}"
-            for name in drift.modalities
-        ]
+        drift, shifts = part.drift, self._shifts
         number = plural(len(self.table.rows), "train sample")
         said = f" · filter `{self._filter}`" if self._filter else ""
         return f"epoch {drift.epochs[-1]}, mean shift {', '.join(shifts)} · {number}{said}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, cast
 
 from textual.binding import Binding, BindingType
@@ -44,6 +44,10 @@ class PredictionsTab(RunTab):
         self._split = SPLITS[0]
         self._filter = ""
         self._limit = 3.0
+        self._mean_error = ""
+        self._worst: list[str] = []
+        """Ids of the shown samples, the worst first."""
+        self._ranks: dict[str, int] = {}
         self._shown: object = None
 
     def compose_content(self) -> Iterator[Widget]:
@@ -74,7 +78,11 @@ class PredictionsTab(RunTab):
         self._shown = state
         self._limit = 1.0 if detail.run.dataset.startswith("sims") else 3.0
         self.table.columns = prediction_columns(self._limit)
-        self.table.show(find_samples(part.samples, self._filter))
+        found = find_samples(part.samples, self._filter)
+        self._mean_error = _mean_error(found)
+        self._worst = [row.prediction.sample_id for row in sorted(found, key=_badness)]
+        self._ranks = {name: place for place, name in enumerate(self._worst)}
+        self.table.show(found)
         self._show_sample()
 
     @property
@@ -94,10 +102,8 @@ class PredictionsTab(RunTab):
         part = cast("SamplesPart | None", self.part)
         if part is None or not part.samples:
             return ""
-        rows = self.table.rows
-        errors = [abs(row.error) for row in rows if math.isfinite(row.error)]
-        mae = f" · MAE {sum(errors) / len(errors):.3f}" if errors else ""
-        said = f"{len(rows):,} of {plural(len(part.samples), 'prediction')} on {part.split}{mae}"
+        shown, number = f"{len(self.table.rows):,}", plural(len(part.samples), "prediction")
+        said = f"{shown} of {number} on {part.split}{self._mean_error}"
         if self._filter:
             return f"{said} · filter `{self._filter}`"
         return f"{said} · ▼ label, F fusion, t text, a audio, v vision"
@@ -119,14 +125,10 @@ class PredictionsTab(RunTab):
 
     def action_next(self, direction: int) -> None:
         """Go to the sample with the next smaller error, or the next larger one."""
-        rows = self.table.rows
-        sizes = [abs(row.error) if math.isfinite(row.error) else -1.0 for row in rows]
-        order = sorted(range(len(rows)), key=lambda n: -sizes[n])
-        current = self.table.cursor_row
-        if current is None or not order:
-            return
-        place = next((p for p, n in enumerate(order) if rows[n] is current), 0) + direction
-        self.table.move_to(order[min(max(place, 0), len(order) - 1)])
+        place = self._ranks.get(self.table.cursor_key or "")
+        if place is not None:
+            place = min(max(place + direction, 0), len(self._worst) - 1)
+            self.table.move_to_key(self._worst[place])
 
     def action_step(self, steps: int) -> None:
         """Show the other split."""
@@ -140,6 +142,16 @@ class PredictionsTab(RunTab):
         if split is not None and split != self._split:
             self._split = split
             self.post_message(self.Wanted())
+
+
+def _badness(sample: Sample) -> float:
+    """Return what is smallest for the worst; a score that is no number comes last."""
+    return -abs(sample.error) if math.isfinite(sample.error) else 1.0
+
+
+def _mean_error(samples: Sequence[Sample]) -> str:
+    errors = [size for row in samples if math.isfinite(size := abs(row.error))]
+    return f" · MAE {sum(errors) / len(errors):.3f}" if errors else ""
 
 
 def prediction_columns(limit: float) -> tuple[Column[Sample], ...]:
