@@ -58,6 +58,12 @@ def complete_job_or_run(ctx: typer.Context, incomplete: str) -> Found:
     return _quietly(ctx, lambda: [*_jobs(incomplete), *_runs(incomplete)])
 
 
+def complete_plotted(ctx: typer.Context, incomplete: str) -> Found:
+    """Offer the ids of runs and jobs, and the names of groups as `group:NAME`."""
+    named: Sequence[str] = ctx.params.get("words") or ()
+    return _quietly(ctx, lambda: [*_runs(incomplete), *_jobs_or_groups(named, incomplete)])
+
+
 def complete_store(ctx: typer.Context, incomplete: str) -> Found:
     """Offer the names of feature stores."""
 

@@ -17,9 +17,11 @@ from setgf.cli import (
     database,
     homes,
     metrics,
+    plot,
     queue,
     run_gc,
     runs,
+    top,
     train,
     watch,
     worker,
@@ -46,6 +48,8 @@ app.command("compare")(compare.compare)
 app.command("config")(configs.config)
 app.command("gc")(run_gc.collect)
 app.command("watch")(watch.watch)
+app.command("plot")(plot.plot)
+app.command("top")(top.top)
 app.command("tui")(dashboard.dashboard)
 
 
