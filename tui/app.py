@@ -137,10 +137,11 @@ class Dashboard(App[int]):
         self.theme_changed_signal.subscribe(self, self._theme_changed)
 
     def _theme_changed(self, chosen: Any) -> None:
-        """Remember another theme; the one for terminals without colour is no choice."""
+        """Remember a theme that was chosen here: not that of an option, nor of a poor terminal."""
         self._contrast.enabled = chosen.name == theme.CONTRAST.name
         remembered = self.gateway.remembered
-        if chosen.name not in (theme.MONO.name, remembered.settings.theme):
+        known = (theme.MONO.name, self._theme_name, remembered.settings.theme)
+        if chosen.name not in known:
             remembered.remember(replace(remembered.settings, theme=chosen.name))
 
     def watch_theme(self, theme_name: str) -> None:

@@ -120,6 +120,13 @@ async def test_ctrl_t_goes_through_the_themes_and_remembers_the_last() -> None:
     assert gateway.remembered.settings.theme == names[0]
 
 
+async def test_the_theme_of_an_option_is_not_remembered() -> None:
+    gateway = normal_gateway()
+    async with driven(gateway, theme_name=LIGHT.name) as driver:
+        assert driver.app.theme == LIGHT.name
+        assert gateway.remembered.settings.theme == ""
+
+
 async def test_in_high_contrast_every_text_of_every_screen_can_be_read() -> None:
     async with driven(normal_gateway(), size=(160, 40), theme_name=CONTRAST.name) as driver:
         for key in ("1", "2", "3", "4", "5", "6"):
