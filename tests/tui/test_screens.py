@@ -41,14 +41,6 @@ async def test_screen_looks_as_it_did(screen: str, state: str, size: tuple[int, 
         check_snapshot(driver.app, f"{screen}-{state}-{size[0]}x{size[1]}")
 
 
-@pytest.mark.parametrize("tab", ["metrics", "config", "log", "events", "predictions"])
-async def test_tab_of_the_run_screen_looks_as_it_did(tab: str) -> None:
-    async with driven(normal_gateway(), size=(100, 30), first="run") as driver:
-        names = ("charts", "metrics", "config", "log", "events", "predictions")
-        await driver.press(*["tab"] * names.index(tab))
-        check_snapshot(driver.app, f"run-tab-{tab}-100x30")
-
-
 async def test_help_looks_as_it_did() -> None:
     async with driven(normal_gateway(), size=(100, 50)) as driver:
         await driver.press("question_mark")
