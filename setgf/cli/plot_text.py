@@ -139,7 +139,7 @@ def _style(span: Span) -> Style | None:
 def _has_unicode() -> bool:
     """Return whether what stdout is written in has braille."""
     try:
-        "\u2801\u25cf".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+        "\u2801\u25cf".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
