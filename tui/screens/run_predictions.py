@@ -191,23 +191,7 @@ def prediction_columns(limit: float) -> tuple[Column[Sample], ...]:
             is_right=True,
         ),
         *(_score(name) for name in ("text", "audio", "vision")),
-        Column(
-            key="class",
-            title="class → said",
-            width=14,
-            cell=_class_cell,
-            sort=lambda r: (r.label_class, r.score_class),
-            rank=2,
-        ),
-        Column(
-            key="transcript",
-            title="transcript",
-            width=20,
-            cell=lambda r: Cell(r.transcript),
-            sort=lambda r: r.transcript,
-            grows=True,
-            rank=1,
-        ),
+        *_TEXT_COLUMNS,
     )
 
 
@@ -232,3 +216,24 @@ def _class_cell(row: Sample) -> Cell:
     if row.label_class == row.score_class:
         return Cell(row.label_class, Role.DIM)
     return Cell(f"{row.label_class} → {row.score_class}", Role.WARN)
+
+
+_TEXT_COLUMNS: tuple[Column[Sample], ...] = (
+    Column(
+        key="class",
+        title="class → said",
+        width=14,
+        cell=_class_cell,
+        sort=lambda r: (r.label_class, r.score_class),
+        rank=2,
+    ),
+    Column(
+        key="transcript",
+        title="transcript",
+        width=20,
+        cell=lambda r: Cell(r.transcript),
+        sort=lambda r: r.transcript,
+        grows=True,
+        rank=1,
+    ),
+)

@@ -19,6 +19,8 @@ from tui.widgets.chrome import StateView
 
 Nothing = tuple[str, str]
 """What stands in place of a part that is empty: a title, and what to do."""
+PATIENCE_SECONDS = 0.2
+"""So long nothing is said of a reading."""
 
 
 class RunTab(Vertical, can_focus=True):
@@ -96,6 +98,7 @@ class RunTab(Vertical, can_focus=True):
         if detail is None or body.tab != self.NAME:
             return
         self.now = now
+        had_part = self.part is not None
         if body.problem or body.part is None:
             self.part = None
             self._say("Can't read this.", f"\n{body.problem}", Role.BAD)
@@ -105,7 +108,7 @@ class RunTab(Vertical, can_focus=True):
         if said is not None:
             self._say(*said, Role.STRONG)
             return
-        was_empty = self.has_class("-nothing")
+        was_empty = self.has_class("-nothing") or not had_part
         self.set_class(False, "-nothing")
         self.query_one(StateView).display = False
         self.show(detail, body.part)
@@ -113,8 +116,12 @@ class RunTab(Vertical, can_focus=True):
             self.focus_content()
 
     def wait(self) -> None:
-        """Say that the part is being read, where none of this run is shown."""
+        """Say that the part is being read, unless it comes at once: that would only flicker."""
         if self.part is None:
+            self.set_timer(PATIENCE_SECONDS, self._say_reading)
+
+    def _say_reading(self) -> None:
+        if self.part is None and not self.has_class("-nothing"):
             self._say("Reading ...", "", Role.DIM)
 
     def forget(self) -> None:

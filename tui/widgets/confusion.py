@@ -90,7 +90,8 @@ class ConfusionPage(ScrollView, can_focus=True, inherit_bindings=False):
     """Matrices side by side where there is room, else below each other."""
 
     DEFAULT_CSS = """
-    ConfusionPage { background: $background; height: 1fr; scrollbar-size-vertical: 1; }
+    ConfusionPage { background: $background; height: 1fr; overflow-x: hidden;
+        scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll_lines(2)", "down", show=False),
