@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
-.PHONY: demo test format lint contracts types tests fix benchmarks clean
+.PHONY: demo test format lint contracts types tests fix acceptance benchmarks clean
 
 demo: $(VENV)/.installed-demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" SETGF_HOME="$(DEMO)" sh setgf/demo.sh
@@ -30,7 +30,10 @@ types: $(VENV)/.installed-dev
 	$(BIN)/pyright
 
 tests: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not long"
+
+acceptance: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -n 1 -m long
 
 fix: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

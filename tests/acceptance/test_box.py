@@ -20,7 +20,7 @@ from tests.acceptance.test_real_training import add
 from tests.acceptance.workers import REAL, Site
 from tests.worker.processes import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
 
 HOOK = """
 import json, os, sys

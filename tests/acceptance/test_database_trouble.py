@@ -27,7 +27,7 @@ from tests.db.postgres_server import PostgresServer, why_not
 from tests.worker.processes import wait_until
 from tests.worker.stub_worker import COMMAND
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes")]
 
 TROUBLE = "Training goes on; trying again"
 

@@ -10,7 +10,7 @@ from tests.acceptance.user import User, check_refusal
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.shared,
     pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(not LABELS.exists(), reason=f"the real data is not at {LABELS}"),

@@ -24,7 +24,7 @@ from tests.db.postgres_server import PostgresServer, why_not
 from tests.worker.builders import a_new_job
 from tests.worker.processes import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes")]
 
 WORKER = ("-m", "tests.acceptance.chaos_worker", "--child", "stub", "--lease", "3")
 """One job at a time: a group's limit of two needs both hosts."""

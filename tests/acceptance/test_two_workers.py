@@ -16,7 +16,7 @@ from db.records import Job, JobState
 from tests.acceptance.workers import Site
 from tests.worker.builders import a_new_job
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes")]
 
 WORKER = ("-m", "tests.acceptance.chaos_worker", "--child", "quick", "--slots", "4", "--drain")
 NUM_SLOTS = 8

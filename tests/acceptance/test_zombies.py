@@ -33,7 +33,7 @@ def hosts(tmp_path: Path) -> Iterator[tuple[Host, Host]]:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("who", ["everything", "child"])
+@pytest.mark.parametrize("who", ["everything", pytest.param("child", marks=pytest.mark.long)])
 def test_what_slept_past_its_lease_wakes_up_and_writes_nothing(
     home: Path, database: Database, hosts: tuple[Host, Host], who: str
 ) -> None:

@@ -209,7 +209,7 @@ def grow(database: Database, first: int, last: int) -> None:
         ingest(connection, RUN_ID, 1, points, points_offset=28 * last)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
 async def test_in_a_browser_the_page_loads_a_key_works_and_a_curve_grows(tmp_path: Path) -> None:
     pytest.importorskip("textual_serve", reason="the extra `serve` is not installed")
