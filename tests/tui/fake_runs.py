@@ -31,7 +31,7 @@ class FakeRuns:
             raise FilterProblem(UNKNOWN)
         found = [one for one in self.runs if archived or not one.archived]
         if "==" in where:
-            name = where.split('"')[1]
+            name = where.rpartition("==")[2].strip(' "')
             found = [one for one in found if one.model == name]
         return tuple(sorted(found, key=lambda one: -one.created_at))
 
@@ -109,4 +109,6 @@ def _value(one: Run, name: str) -> Any:
     found: Any = one.config
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return found if found is not None else getattr(one, name, None)  # pyright: ignore[reportUnknownVariableType]
+    if found is None or isinstance(found, Mapping):
+        return getattr(one, name, None)
+    return found

@@ -270,17 +270,6 @@ async def test_zoom_pan_and_cursor_on_the_chart() -> None:
         assert chart(driver).cursor is None
 
 
-async def test_t_puts_a_run_away_after_asking() -> None:
-    gateway = normal_gateway()
-    async with driven(gateway) as driver:
-        await driver.press("G", "t", "n")
-        assert gateway.calls == []
-
-        await driver.press("t", "y")
-        assert gateway.calls == [("archive", ("run00008",))]
-        assert "run00008" not in {row.run.id for row in table(driver).rows}
-
-
 # Run
 
 

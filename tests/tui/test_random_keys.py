@@ -18,6 +18,7 @@ KEYS = (
     *("pagedown", "pageup", "ctrl+d", "left_curly_bracket", "right_curly_bracket", "ctrl+t"),
     *("P", "F", "T", "B", "J", "K", "E", "D", "M", "W", "U", "C", "exclamation_mark", "ctrl+r"),
     *("left_parenthesis", "right_parenthesis", "ctrl+s", "delete"),
+    *("C", "V", "Z", "z", "D", "U", "i", "r", "w", "ctrl+y", "equals_sign", "less_than_sign"),
     *("n", "y", "f5", "up", "down", "left", "right", "a", "b", "backspace"),
 )
 

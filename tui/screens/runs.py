@@ -27,6 +27,8 @@ from tui.widgets.table import Table
 
 FOLLOW_SECONDS = 0.03
 """So long after the cursor has moved the chart follows."""
+FIRST_SECONDS = 0.1
+"""So long the first list of runs has for itself, before the rest is loaded and read."""
 
 
 class RunsScreen(RunActionsScreen):
@@ -130,8 +132,9 @@ class RunsScreen(RunActionsScreen):
             self._series = next((curve.series for curve in body.curves), "")
         self.show_rows()
         self.show_curves()
-        is_first = request is not None and request.is_first
-        if is_first or self._drawn() != tuple(curve.run_id for curve in body.curves):
+        if request is not None and request.is_first:
+            self._follow_later(FIRST_SECONDS)
+        elif self._drawn() != tuple(curve.run_id for curve in body.curves):
             self.poll()
 
     def show_curves(self) -> None:
@@ -228,9 +231,12 @@ class RunsScreen(RunActionsScreen):
 
         The table goes first: while keys follow each other, the rest is drawn now and then only.
         """
+        self._follow_later(FOLLOW_SECONDS)
+
+    def _follow_later(self, seconds: float) -> None:
         self._has_moved = True
         if self._pause is None:
-            self._pause = self.set_timer(FOLLOW_SECONDS, self._follow_cursor)
+            self._pause = self.set_timer(seconds, self._follow_cursor)
 
     def _follow_cursor(self) -> None:
         self._pause = None

@@ -8,6 +8,7 @@ says what is wrong.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,7 @@ from db.migrations import SCHEMA_VERSION
 from db.records import JobState, Run
 from db.run_list import Choice, connect, executor, list_rows, list_runs
 from db.sqlite import header_version
-from db.statements import file_path
+from db.statements import file_connection, file_path
 from tui.gateway import FilterProblem
 from tui.gateway_runs import RunNames
 from tui.records import Counts
@@ -31,8 +32,6 @@ Found = TypeVar("Found")
 MAX_CHANGED = 300
 """More changed runs than this: reading all of them is faster than naming each."""
 MAX_VALUES = 100
-BEFORE_THE_ENGINE = -1
-"""The version of a database at the first look: any later one differs."""
 
 
 class RunReading(DatabaseAccess):
@@ -47,13 +46,49 @@ class RunReading(DatabaseAccess):
         """False when no worker is alive; as of the last count."""
         self._runs: dict[str, Run] = {}
         """All runs read so far, by id."""
+        self._watcher: sqlite3.Connection | None = None
+        """Tells of changes before the engine is open."""
+        self._watched: tuple[int, int] | None = None
+        self._watching = threading.Lock()
 
     def version(self) -> int:
         """Return a number that changes whenever anything stored changed."""
-        if self._query is None and self._file() is not None:
-            return BEFORE_THE_ENGINE
+        if self._query is None:
+            version = self._file_version()
+            if version is not None:
+                return version
         with self.reading() as query:
             return query.database.data_version()
+
+    def _file_version(self) -> int | None:
+        """Return a negative number as long as the engine is not needed; None where it is."""
+        path = file_path(self.url)
+        with self._watching:
+            try:
+                status = path.stat() if path is not None else None
+                identity = None if status is None else (status.st_dev, status.st_ino)
+                if self._watcher is None or identity != self._watched:
+                    self._close_watcher()
+                    self._watcher = file_connection(self.url, read_only=True)
+                    self._watched = identity
+                if self._watcher is None:
+                    return None
+                (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+            except (OSError, sqlite3.Error):
+                self._close_watcher()
+                return None
+            return -int(version) - (hash(identity) & 0xFFFF) * 2**32
+
+    def _close_watcher(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+
+    def close(self) -> None:
+        """Close the database; the next read opens it again."""
+        with self._watching:
+            self._close_watcher()
+        super().close()
 
     def counts(self) -> Counts:
         """Return the counts of the header."""
