@@ -6,6 +6,7 @@ starting a process a key.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+_numbers = itertools.count()
 _OCTAL = re.compile(rb"\\(\d{3})")
 
 
@@ -24,7 +26,8 @@ class Terminal:
     def __init__(
         self, command: Sequence[str], *, size: tuple[int, int], environment: Mapping[str, str]
     ) -> None:
-        self._socket = f"setgf-bench-{os.getpid()}"
+        # Another name each time: the server of the last one may be about to end.
+        self._socket = f"setgf-bench-{os.getpid()}-{next(_numbers)}"
         words = [f"{key}={value}" for key, value in environment.items()]
         shell = " ".join(["exec", "env", *words, *command])
         self._tmux("new-session", "-d", "-s", "x", "-x", str(size[0]), "-y", str(size[1]), "cat")

@@ -22,11 +22,12 @@ class ColumnChooser(ModalScreen[tuple[str, ...] | None]):
 
     DEFAULT_CSS = """
     ColumnChooser { align: center middle; background: $background 60%; }
-    ColumnChooser > Vertical { width: 56; max-width: 95%; height: 80%; max-height: 30;
+    ColumnChooser > Vertical { width: 68; max-width: 95%; height: 80%; max-height: 30;
         padding: 1 1; background: $panel; }
     ColumnChooser Input { border: none; height: 1; padding: 0 1; background: $background; }
+    ColumnChooser Input:focus { border: none; }
     ColumnChooser OptionList { border: none; height: 1fr; background: $panel; padding: 0;
-        margin-top: 1; }
+        margin-top: 1; scrollbar-size-vertical: 1; }
     ColumnChooser Static { color: $dim; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

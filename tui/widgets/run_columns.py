@@ -26,6 +26,8 @@ SPARK_WIDTH = 10
 SCORE_WIDTH = 13
 """Cells of `0.9512±.0123`, at least."""
 DELTA = "delta."
+TINY = 1e-12
+"""A mean nearer to zero than this is rounding."""
 NOT_PERCENT = ("mae", "corr", "loss")
 SHARES = ("acc", "f1")
 DEFAULT_COLUMNS = (
@@ -71,8 +73,9 @@ def run_column(
 def _of_group(line: Any, key: str, value: Callable[[RunRow], Any], show: Callable[..., str]) -> str:
     score = line.score(key, value)
     if score is not None:
-        spread = "" if score.sd is None else f"±{_short(show(score.sd))}"
-        return f"{show(score.mean)}{spread}"
+        tiny = abs(score.mean) < TINY
+        spread = "" if score.sd is None else f"±{_short(show(score.sd).removeprefix('+'))}"
+        return f"{show(0.0 if tiny else score.mean)}{spread}"
     found = {label_of(value(row)) for row in line.runs} - {"(none)"}
     return next(iter(found)) if len(found) == 1 else f"{len(found)} values" if found else ""
 
@@ -171,7 +174,7 @@ def difference(row: RunRow, value: Callable[[RunRow], Any]) -> float | None:
 
 def signed(value: float) -> str:
     """Return a difference with its sign."""
-    return number(value, 3) if value < 0 else f"+{number(value, 3)}"
+    return f"+{number(value, 3)}" if value > 0 else number(value, 3)
 
 
 def _dim(_row: RunRow) -> Role:
