@@ -203,7 +203,9 @@ def _insert_belongings(
             for i, new in added
         ],
     )
-    changes = [{"job_id": job_id, "attempt": 0, "before": None, "after": {}} for job_id, _ in added]
+    changes: list[dict[str, Any]] = [
+        {"job_id": job_id, "attempt": 0, "before": None, "after": {}} for job_id, _ in added
+    ]
     statements.rows(
         _ADD_ACTION,
         {"at": now, "actor": actor, "what": ADDED, "changes": json.dumps(changes)},

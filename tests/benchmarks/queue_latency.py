@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def _add(database: Database, run_ids: list[str]) -> tuple[Job, ...]:
 
 
 @contextmanager
-def _database() -> Iterator[tuple[Home, Database]]:
+def _database() -> Generator[tuple[Home, Database]]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         with closing(open_database(home.database_url)) as database:
@@ -116,7 +116,7 @@ def _database() -> Iterator[tuple[Home, Database]]:
 
 
 @contextmanager
-def _worker(home: Home, database: Database) -> Iterator[psutil.Process]:
+def _worker(home: Home, database: Database) -> Generator[psutil.Process]:
     """Run a worker of its own process, whose children are `true`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.queue_latency", "--worker"],

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from db import jobs
 from db.commands import add_command, pending_commands
 from db.engine import Database, open_database
+from db.jobs import add_jobs, get_job
 from db.records import Job, JobState, Verb
 from setgf.home import Home
 from setgf.runs.folder import RunFolder
@@ -63,7 +63,7 @@ class NeverEnds(ExitsAtOnce):
 
 def a_worker(home: Path, database: Database, engine: Any, **options: Any) -> Worker:
     nvml = options.pop("nvml", None)
-    known = {"slots": 1, "gpus": () if nvml is None else None, **options}
+    known: dict[str, Any] = {"slots": 1, "gpus": () if nvml is None else None, **options}
     worker = Worker(Home(home), database, WorkerOptions(**known), engine=engine, nvml=nvml)
     worker.register(time.time())
     return worker
@@ -71,12 +71,12 @@ def a_worker(home: Path, database: Database, engine: Any, **options: Any) -> Wor
 
 def add(database: Database, *new: Any) -> tuple[Job, ...]:
     with database.write() as connection:
-        return jobs.add_jobs(connection, new, actor="me", now=time.time())
+        return add_jobs(connection, new, actor="me", now=time.time())
 
 
 def job(database: Database, job_id: int) -> Job:
     with database.read() as connection:
-        return jobs.get_job(connection, job_id)
+        return get_job(connection, job_id)
 
 
 def turn_until(worker: Worker, condition: Any) -> None:

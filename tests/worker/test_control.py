@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select
 
-from db import jobs
 from db.engine import Database, open_database
-from db.jobs import add_jobs, get_job, list_attempts
+from db.jobs import add_jobs, get_job, hold, list_attempts, memory_peak
 from db.records import FailureClass, Job, JobState
 from db.tables import points
 from setgf.home import Home
@@ -61,7 +61,7 @@ def _kill(held: Held) -> None:
 @pytest.fixture
 def start(home: Path, database: Database, workers: list[Worker]) -> Callable[..., Worker]:
     def make(place: Path = home, **options: object) -> Worker:
-        known = {"slots": 2, "gpus": (), "back_off_seconds": 0.0, **options}
+        known: dict[str, Any] = {"slots": 2, "gpus": (), "back_off_seconds": 0.0, **options}
         engine = LocalEngine(Home(place), grace_seconds=2, command=COMMAND)
         worker = Worker(Home(place), database, WorkerOptions(**known), engine=engine)
         worker.register(time.time())
@@ -242,7 +242,7 @@ def test_out_of_memory_is_tried_again_alone_and_its_peak_is_remembered(
     assert job(database).is_alone
     with database.read() as connection:
         first, second = list_attempts(connection, RUN)
-        peak = jobs.memory_peak(connection, memory_key(added.config, "host"))
+        peak = memory_peak(connection, memory_key(added.config, "host"))
     assert first.failure_class is FailureClass.OUT_OF_MEMORY
     assert (second.peak_memory_mib or 0) > 0
     assert peak == max(a.peak_memory_mib or 0 for a in (first, second))
@@ -268,7 +268,7 @@ def test_draining_does_not_wait_for_held_and_paused_jobs_nor_for_what_waits_for_
     add(database, "steps=5")
     with database.write() as connection:
         (held,) = add_jobs(connection, [a_new_job("held0001")], actor="me", now=0)
-        jobs.hold(connection, [held.id], "me", 0)
+        hold(connection, [held.id], "me", 0)
         waiting = a_new_job("waits001", after=(held.id,))
         add_jobs(connection, [waiting], actor="me", now=0)
     worker = start(drain=True)

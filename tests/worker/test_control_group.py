@@ -18,6 +18,7 @@ def a_kernel(tmp_path: Path, membership: str = "0::/user/me\n") -> tuple[str, st
 def test_a_group_is_made_below_our_own_and_taken_away(tmp_path: Path) -> None:
     path = make_group("setgf-abcd1234-a1", *a_kernel(tmp_path))
 
+    assert path is not None
     assert path == str(tmp_path / "cgroup" / "user" / "me" / "setgf-abcd1234-a1")
     remove_group(path)
     assert not Path(path).exists()

@@ -207,7 +207,8 @@ def test_a_stronger_aim_replaces_a_weaker_one_only() -> None:
 
 def a_try(resume_step: int, outcome: str | None = "failed") -> Attempt:
     known: dict[str, Any] = dict.fromkeys(Attempt.__dataclass_fields__)
-    return Attempt(**known | {"resume_step": resume_step, "outcome": outcome})
+    chosen: dict[str, Any] = {"resume_step": resume_step, "outcome": outcome}
+    return Attempt(**{**known, **chosen})
 
 
 @pytest.mark.parametrize(
