@@ -97,6 +97,8 @@ async def test_a_click_on_a_title_sorts_and_a_second_click_reverses() -> None:
         assert names == sorted(names)
 
         await pilot.click(RunTable, offset=(6, 0))
-        assert [row.run.name for row in table.rows if isinstance(row, RunRow)] == sorted(
-            names, reverse=True
-        )
+        assert names_of(table) == sorted(names, reverse=True)
+
+
+def names_of(table: RunTable) -> list[str]:
+    return [row.run.name for row in table.rows if isinstance(row, RunRow)]

@@ -14,7 +14,19 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from db.engine import Database, open_database
-from db.jobs import add_jobs, get_job, hold, list_attempts, memory_peak
+from db.jobs import (
+    add_jobs,
+    cancel,
+    freeze,
+    get_job,
+    hold,
+    list_attempts,
+    memory_peak,
+    pause,
+    requeue,
+    resume,
+    thaw,
+)
 from db.records import FailureClass, Job, JobState
 from db.tables import points
 from setgf.home import Home
@@ -116,14 +128,14 @@ def test_a_paused_job_frees_its_slot_and_resumes_where_it_was(
     worker = start()
     turn_until(worker, lambda: job(database).epoch >= 1)
 
-    ask(database, jobs.pause)
+    ask(database, pause)
     turn_until(worker, lambda: job(database).state is JobState.PAUSED)
 
     paused = job(database)
     assert worker.keeper.taken_devices() == set()
     assert (paused.attempt, paused.error) == (1, None)
     assert attempt(home).has_checkpoint()
-    ask(database, jobs.resume)
+    ask(database, resume)
     turn_until(worker, lambda: job(database).state is JobState.SUCCEEDED)
     with database.read() as connection:
         first, second = list_attempts(connection, RUN)
@@ -140,12 +152,12 @@ def test_a_requeued_job_goes_back_and_loses_no_attempt(
     worker = start()
     turn_until(worker, lambda: job(database).state is JobState.RUNNING)
 
-    ask(database, jobs.requeue)
+    ask(database, requeue)
     turn_until(worker, lambda: job(database).attempt == 2)
 
     again = job(database)
     assert again.max_attempts == 2
-    ask(database, jobs.cancel)
+    ask(database, cancel)
     turn_until(worker, lambda: job(database).state is JobState.CANCELLED)
 
 
@@ -157,7 +169,7 @@ def test_a_frozen_job_stands_still_survives_its_worker_and_goes_on(
     folder = attempt(home)
     turn_until(first, lambda: job(database).state is JobState.RUNNING and folder.points.exists())
 
-    ask(database, jobs.freeze)
+    ask(database, freeze)
     turn_until(first, lambda: job(database).frozen_at is not None)
 
     assert job(database).state is JobState.RUNNING
@@ -174,7 +186,7 @@ def test_a_frozen_job_stands_still_survives_its_worker_and_goes_on(
     assert states(folder) == {"T"}
     assert num_steps(folder) == before
 
-    ask(database, jobs.thaw)
+    ask(database, thaw)
     turn_until(second, lambda: job(database).state is JobState.SUCCEEDED)
     with database.read() as connection:
         (ended,) = list_attempts(connection, RUN)
@@ -189,10 +201,10 @@ def test_a_frozen_job_that_is_cancelled_goes_on_first_and_writes_its_checkpoint(
     worker = start()
     turn_until(worker, lambda: attempt(home).points.exists())
     turn_until(worker, lambda: job(database).state is JobState.RUNNING)
-    ask(database, jobs.freeze)
+    ask(database, freeze)
     turn_until(worker, lambda: job(database).frozen_at is not None)
 
-    ask(database, jobs.cancel)
+    ask(database, cancel)
     turn_until(worker, lambda: job(database).state is JobState.CANCELLED)
 
     assert attempt(home).has_checkpoint()
@@ -323,5 +335,5 @@ def test_a_child_stopped_past_its_lease_cannot_write_one_row_after_the_job_went_
     assert stale.outcome == "lost"
     assert current.outcome is None
     wait_until(lambda: states(attempt(home)) == set())  # the zombie was ended
-    ask(database, jobs.cancel)
+    ask(database, cancel)
     turn_until(elsewhere, lambda: job(database).state is JobState.CANCELLED)
