@@ -140,7 +140,7 @@ def test_everything_is_killed_at_random_and_every_job_ends_as_if_nothing_had_hap
 ) -> None:
     chance = random.Random(7)
     with Site(home, database, STUB) as site:
-        jobs = add(site, *[("steps=150", "pause=0.02")] * 4)
+        jobs = add(site, *[("steps=300", "pause=0.02")] * 4)
         for _ in range(2):
             site.start_worker()
 
@@ -151,7 +151,7 @@ def test_everything_is_killed_at_random_and_every_job_ends_as_if_nothing_had_hap
 
         assert faults >= 6
         for job in jobs:
-            check_undisturbed(site, job, 150)
+            check_undisturbed(site, job, 300)
         site.check_nothing_is_left()
 
 

@@ -47,7 +47,7 @@ database.close()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["one writer", "bare"])
+@pytest.mark.parametrize("way", ["one writer", pytest.param("bare", marks=pytest.mark.long)])
 def test_eight_processes_claim_every_job_once_and_share_one_gpu(
     database: Database, url: str, way: str
 ) -> None:
