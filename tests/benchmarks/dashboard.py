@@ -81,11 +81,15 @@ def _keys(home: Path) -> list[list[str]]:
     with _terminal(home) as terminal, Training(home, points_a_second=500):
         terminal.wait_for(name_of(20))
         terminal.quiet(0.4, longest=5)
-        for key, what in (("j", "a row down"), ("PageDown", "a page down"), ("Space", "select")):
+        for keys, what in (
+            (("j",), "a row down"),
+            (("PageDown",) * 15 + ("PageUp",) * 15, "a page down or up"),
+            (("Space",), "select"),
+        ):
             times: list[float] = []
             before = terminal.cpu()
-            for _ in range(KEYS):
-                times.append(1e3 * terminal.key(key))
+            for number in range(KEYS):
+                times.append(1e3 * terminal.key(keys[number % len(keys)]))
                 time.sleep(0.05)
             used = 1e3 * (terminal.cpu() - before) / KEYS
             late = sorted(times)[int(0.95 * len(times))]

@@ -50,9 +50,6 @@ def assign_slots(keys: Iterable[str], held: Mapping[str, int]) -> dict[str, int]
             slots[key] = held[key]
             taken.add(held[key])
     holders = Counter(held.values())
-    for key in wanted:
-        if key not in slots:
-            free = (n for n in range(max(len(wanted), NUM_SLOTS)) if n not in taken)
-            slots[key] = min(free, key=lambda n: (holders[n], n))
-            taken.add(slots[key])
-    return slots
+    free = (n for n in range(max(len(wanted), NUM_SLOTS)) if n not in taken)
+    best = iter(sorted(free, key=lambda n: (holders[n], n)))
+    return slots | {key: next(best) for key in wanted if key not in slots}

@@ -27,6 +27,8 @@ from tui.widgets.table import Table
 
 FOLLOW_SECONDS = 0.03
 """So long after the cursor has moved the chart follows."""
+MANY_CURVES = 50
+"""More curves than this are drawn once all are read."""
 FIRST_SECONDS = 0.1
 """So long the first list of runs has for itself, before the rest is loaded and read."""
 
@@ -193,7 +195,8 @@ class RunsScreen(RunActionsScreen):
         table = self.table
         rows = table.runs
         if table.selection:
-            chosen = [row.key for row in rows if row.key in table.selection]
+            # In the order of the list, not of the table: sorting and grouping redraw nothing.
+            chosen = [run.id for run in self.body.runs if run.id in table.selection]
         else:
             chosen = [run.id for run in default_runs([row.run for row in rows])]
         here = table.cursor_run
@@ -249,7 +252,9 @@ class RunsScreen(RunActionsScreen):
     def on_table_changed(self, message: Table.Changed) -> None:
         """Draw what is selected now."""
         super().on_table_changed(message)
-        self.show_curves()
+        missing = set(self._drawn()) - {curve.run_id for curve in self.body.curves}
+        if len(missing) <= MANY_CURVES:  # else the picture waits for all of them
+            self.show_curves()
         self.show_status()
         self.poll()
 

@@ -141,6 +141,8 @@ class FilterLine(Vertical):
         """The filter in force when the line was opened."""
         self._offered: tuple[Place, tuple[str, ...], int] | None = None
         self._applied = ""
+        self._is_refused = False
+        """What is wrong stands under the line, until something else is typed."""
         self._own: list[str] = []
         """Texts this line wrote into the input, until it says so."""
 
@@ -171,6 +173,7 @@ class FilterLine(Vertical):
         self.input.value = text
         self.input.cursor_position = len(text)
         self.input.focus()
+        self._is_refused = False
         self._say("")
         if self._checks and not self._known.names:
             self.post_message(self.Asked(""))
@@ -192,6 +195,7 @@ class FilterLine(Vertical):
 
     def refuse(self, problem: str) -> None:
         """Show what is wrong with the filter, with a caret where."""
+        self._is_refused = True
         message, _, shown = problem.partition("\n  ")
         caret = shown.rpartition("\n  ")[2] if "\n" in shown else ""
         text = Text(no_wrap=False)
@@ -212,6 +216,7 @@ class FilterLine(Vertical):
             self._own.remove(event.value)
         else:
             self._offered = None
+            self._is_refused = False
             self._offer()
         is_one = self._checks and is_expression(event.value)
         # The words that an expression begins with are no filter: what was in force stays.
@@ -288,7 +293,7 @@ class FilterLine(Vertical):
 
     def _offer(self) -> None:
         """Say what fits here, and ask for values that are not known yet."""
-        if not self._checks or not self.display:
+        if not self._checks or not self.display or self._is_refused:
             return
         text = self.value
         place = place_of(text, self.input.cursor_position)

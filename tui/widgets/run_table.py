@@ -52,6 +52,8 @@ class RunTable(Table[RunLine]):
     def _fit_groups(self) -> None:
         names, groups = self.names, bool(self.group)
         self.columns = columns_of(names, has_baseline=self.has_baseline, groups=groups)
+        self._strips.clear()
+        self._fitted = ()
 
     # Order
 

@@ -97,12 +97,12 @@ class Table(TableView[Row], Generic[Row], inherit_bindings=False):
         return (self._key(row),)
 
     def _arrange(self) -> None:
-        before = self.cursor_key
+        before, old, place = self.cursor_key, self.rows, self._cursor
         self.rows = self.ordered(self._items)
         self._index = {self._key(row): place for place, row in enumerate(self.rows)}
         self._cursor = self._index.get(before or "", min(self._cursor, max(len(self.rows) - 1, 0)))
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
-        self._repaint()
+        self._repaint_changed(old, {place, self._cursor})
         if self.cursor_key != before:
             self._keep_in_view()
             self.post_message(self.Highlighted(self, self.cursor_key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from tui.widgets.repaint import refresh_changed
 from tui.widgets.styles import is_dark, role_style, series_style
 
 Row = TypeVar("Row")
+UNDER_CURSOR = Style(underline=True, bold=True)
 MARGIN = 2
 """Cells left of the first column: marker and blank."""
 
@@ -60,6 +61,8 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         self._fitted: tuple[tuple[Column[Row], int], ...] = ()
         self._strips: dict[tuple[int, str], Strip] = {}
         self._width = 0
+        self._ground: Style | None = None
+        """Style of the ground, once asked for: finding it is costly."""
         self._seen: list[Strip] = []
         """Rows as they are on the screen; empty when that is not known."""
 
@@ -106,6 +109,7 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         """Forget what was drawn in another theme."""
         super().notify_style_update()
         self._strips.clear()
+        self._ground = None
         self._seen = []
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -125,6 +129,20 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         """Draw the rows in view anew, and send those that look different."""
         self._strips.clear()
         self._fitted = ()
+        self._ground = None
+        self._send()
+
+    def _repaint_changed(self, old: Sequence[Row], cursors: Container[int]) -> None:
+        """Draw the rows anew that differ from those that were there, and where the cursor is."""
+        rows = self.rows
+        self._strips = {
+            (index, key): strip
+            for (index, key), strip in self._strips.items()
+            if index < len(rows)
+            and index not in cursors
+            and self._key(rows[index]) == key
+            and rows[index] == old[index]
+        }
         self._send()
 
     def _repaint_rows(self, *indices: int) -> None:
@@ -149,7 +167,7 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
             return self._header(fitted, width)
         index = y - 1 + round(self.scroll_y)
         if index >= len(self.rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._plain)
         key = self._key(self.rows[index])
         strip = self._strips.get((index, key))
         if strip is None:
@@ -164,14 +182,20 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
             if column.key == self.sorting.key:
                 arrow = "▾" if self.sorting.reverse else "▴"
                 title = cut(title, room - 1) + arrow
-            here = Style(underline=True) if column.key == self.column_cursor else Style()
-            segments.append(Segment(_fill(title, room, is_right=column.is_right), style + here))
+            here = style + UNDER_CURSOR if column.key == self.column_cursor else style
+            segments.append(Segment(_fill(title, room, is_right=column.is_right), here))
             segments.append(Segment(" ", style))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self._plain)
+
+    @property
+    def _plain(self) -> Style:
+        if self._ground is None:
+            self._ground = self.rich_style
+        return self._ground
 
     def _draw(self, index: int, key: str, width: int) -> Strip:
         dark = is_dark(self)
-        ground = self.rich_style
+        ground = self._plain
         is_here = index == self._cursor
         if is_here:
             name = "table--cursor" if self.has_focus else "table--idle"
@@ -189,9 +213,10 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
                 style = series_style(self._slots[key], dark=dark)
             else:
                 style = _cell_style(cell, dark=dark)
-            here = Style(underline=True, bold=True)
-            at_cursor = is_here and column.key == self.column_cursor
-            segments.append(Segment(text, ground + style + here if at_cursor else ground + style))
+            style = ground + style
+            if is_here and column.key == self.column_cursor:
+                style += UNDER_CURSOR
+            segments.append(Segment(text, style))
             segments.append(Segment(" ", ground))
         return Strip(segments).adjust_cell_length(width, ground)
 
