@@ -309,7 +309,7 @@ def default_url() -> str:
     """Return the URL of this user's run database.
 
     >>> query.default_url()
-    'sqlite:////home/ada/.local/share/setgf/setgf.db'
+    'sqlite:////users/ada/.local/share/setgf/setgf.db'
     """
     named = os.environ.get(URL_VARIABLE)
     if named:

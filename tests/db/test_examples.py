@@ -84,7 +84,7 @@ def test_every_public_name_has_an_example_that_is_true(
     if name == "default_url":
         monkeypatch.delenv(db.query.URL_VARIABLE)
         monkeypatch.delenv(db.query.HOME_VARIABLE)
-        monkeypatch.setenv("HOME", "/home/ada")
+        monkeypatch.setenv("HOME", "/users/ada")
         monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     found = db.query
     for part in name.split("."):
