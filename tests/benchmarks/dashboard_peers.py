@@ -54,6 +54,8 @@ class Case:
     """Moves that every program has, by bench_tui's names."""
     ready: str = BRAILLE
     presses: int = 3
+    longest: int = 10
+    """Seconds to wait for what a key does."""
     live: str = ""
     """A command that goes on writing while the program is measured."""
 
@@ -108,10 +110,10 @@ def _ours(folder: Path) -> Iterator[Case]:
     writer = f"{sys.executable} -m tests.benchmarks.peer_data {many}"
     yield Case(program="setgf-tui", data=f"{RUNS:,} runs", command=command(many), keys="j,k")
     yield Case(program="setgf-tui", data="  all selected", command=command(many), keys="A",
-               presses=1)  # fmt: skip
+               presses=1, longest=60)  # fmt: skip
     yield Case(program="setgf-tui", data="  500 points/s, 4 runs", command=command(many),
                keys="", live=writer)  # fmt: skip
-    yield Case(program="setgf-tui", data="1 M points", keys="plus,minus",
+    yield Case(program="setgf-tui", data="1 M points", keys="+,-",
                command=command(long, "--screen", "runs"))  # fmt: skip
 
 
@@ -122,14 +124,14 @@ def _leet(scripts: Path, folder: Path, programs: Path) -> Iterator[Case]:
     (run,) = (long / "wandb").glob("offline-run-*")
     named = f"{RUNS:,} runs"
     yield Case(program="wandb leet", data=named, command=(*leet, str(many / "wandb")),
-               keys="s,w")  # fmt: skip
+               keys="?")  # fmt: skip
     yield Case(program="wandb leet", data="  all selected", command=(*leet, str(many / "wandb")),
-               keys="C-a,y", presses=1)  # fmt: skip
+               keys="C-a,y", presses=1, longest=200)  # fmt: skip
     live = folder / "wandb_live"
     writer = _writer(scripts, programs, "wandb", live)
     yield Case(program="wandb leet", data="  500 points/s, 1 run", live=writer, keys="",
                command=(*leet, str(live / "wandb")))  # fmt: skip
-    yield Case(program="wandb leet", data="1 M points", command=(*leet, str(run)), keys="d,a")
+    yield Case(program="wandb leet", data="1 M points", command=(*leet, str(run)), keys="g")
 
 
 def _terminalboard(scripts: Path, folder: Path, programs: Path) -> Iterator[Case]:
@@ -137,13 +139,13 @@ def _terminalboard(scripts: Path, folder: Path, programs: Path) -> Iterator[Case
     _make(scripts, programs, "tb", "tensorboardx", many, long)
     board = (str(programs / "terminalboard"), "--reset-view")
     yield Case(program="terminalboard", data=f"{RUNS:,} runs", command=(*board, str(many)),
-               keys="Right", presses=1)  # fmt: skip
+               keys="l", longest=60, presses=1)  # fmt: skip
     live = folder / "tb_live"
     writer = _writer(scripts, programs, "tensorboardx", live)
     yield Case(program="terminalboard", data="  500 points/s, 1 run", live=writer, keys="",
                command=(*board, str(live)))  # fmt: skip
     yield Case(program="terminalboard", data="1 M points", command=(*board, str(long)),
-               keys="Right,Left")  # fmt: skip
+               keys="l,+")  # fmt: skip
 
 
 def _writer(scripts: Path, programs: Path, backend: str, folder: Path) -> str:
@@ -172,8 +174,8 @@ def _make(
 
 def _measure(scripts: Path, case: Case) -> list[Mapping[str, Any]]:
     words = [sys.executable, str(scripts / "bench_tui.py"), "--ready", case.ready, "--keys",
-             case.keys, "--presses", str(case.presses), "--reps", str(REPETITIONS), "--keywait",
-             "200", "--idle", "10"]  # fmt: skip
+             case.keys, "--presses", str(case.presses), "--reps", str(REPETITIONS),
+             "--keywait", str(case.longest), "--idle", "10"]  # fmt: skip
     words += ["--live", case.live] if case.live else []
     # The programs keep settings: each gets an empty place for them.
     with tempfile.TemporaryDirectory(prefix="setgf-peers-") as place:
