@@ -23,7 +23,7 @@ KEYS = (
 )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 async def test_no_sequence_of_keys_crashes_or_loses_a_run(seed: int) -> None:
     chance = random.Random(seed)
     gateway = normal_gateway()

@@ -51,6 +51,7 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
+        self._drawn_columns = self.columns
         self.rows: tuple[Row, ...] = ()
         self.sorting = TableView.Sorting()
         self.column_cursor = ""
@@ -133,7 +134,14 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         self._send()
 
     def _repaint_changed(self, old: Sequence[Row], cursors: Container[int]) -> None:
-        """Draw the rows anew that differ from those that were there, and where the cursor is."""
+        """Draw the rows anew that differ from those that were there, and where the cursor is.
+
+        Other columns may show other things of equal rows: then every row is drawn anew.
+        """
+        if self.columns is not self._drawn_columns:
+            self._drawn_columns = self.columns
+            self._repaint()
+            return
         rows = self.rows
         self._strips = {
             (index, key): strip
