@@ -23,3 +23,8 @@ class ModelOutput:
     """(B, D_s) float32, non-negative: first layer of each head, the label generator's space."""
     consistency: Tensor | None = None
     """() float32. Consistency loss of audio and vision with text; None without that part."""
+    losses: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """() float32 each. Further losses by name, means over the batch; the network has weighted them.
+
+    `train.<name>` is the name of their series.
+    """

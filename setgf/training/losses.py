@@ -1,6 +1,7 @@
 """The joint loss of the four tasks.
 
     L = mean|p_f - y| + u * sum over tasks of mean(w_s |p_s - y_s|) + c * consistency
+        + sum of what else the network wants to be small
 
 Shapes: B batch.
 """
@@ -30,6 +31,8 @@ class JointLoss:
     """Weighted absolute error of every unimodal task, before `unimodal_weight`."""
     consistency: Tensor | None
     """Before `consistency_weight`; None where the network has none."""
+    others: Mapping[str, Tensor]
+    """Further losses of the network by name, as they enter the sum."""
 
     def parts(self) -> dict[str, Tensor]:
         """Return everything by series name; `train.loss` is fusion's, as `valid.loss` is."""
@@ -37,6 +40,7 @@ class JointLoss:
         named.update({f"train.{task}.loss": loss for task, loss in self.tasks.items()})
         if self.consistency is not None:
             named["train.consistency"] = self.consistency
+        named.update({f"train.{name}": loss for name, loss in self.others.items()})
         return named
 
 
@@ -61,4 +65,6 @@ def joint_loss(
         total = total + config.unimodal_weight * loss
     if output.consistency is not None:
         total = total + config.consistency_weight * output.consistency.float()
-    return JointLoss(total, fusion, tasks, output.consistency)
+    for loss in output.losses.values():
+        total = total + loss.float()
+    return JointLoss(total, fusion, tasks, output.consistency, output.losses)

@@ -40,3 +40,21 @@ def test_a_network_without_tasks_has_the_fusion_loss_alone():
     loss = joint_loss(output, LABEL, {}, LossConfig())
 
     assert loss.total.item() == loss.fusion.item() == pytest.approx(0.5)
+
+
+def test_further_losses_of_a_network_are_added_and_named():
+    output = ModelOutput(
+        scores={Branch.FUSION: torch.tensor([2.0, -2.0])},
+        losses={"similarity": torch.tensor(0.25), "reconstruction": torch.tensor(2.0)},
+    )
+
+    loss = joint_loss(output, LABEL, {}, LossConfig())
+
+    assert loss.total.item() == pytest.approx(0.5 + 0.25 + 2.0)
+    assert list(loss.parts()) == [
+        "train.loss",
+        "train.joint_loss",
+        "train.similarity",
+        "train.reconstruction",
+    ]
+    assert loss.parts()["train.reconstruction"].item() == 2.0
