@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, cast
 
 from setgf.config.checks import Value, problems
+from setgf.config.later import hash_config
 from setgf.errors import ConfigError
 
-ModelName = Literal["setgf", "self_mm", "text_only"]
+ModelName = Literal[
+    "setgf",
+    "self_mm",
+    "text_only",
+    "ef_lstm",
+    "lf_dnn",
+    "tfn",
+    "lmf",
+    "mult",
+    "misa",
+    "tetfn",
+    "almt",
+    "majority",
+    "median",
+    "ridge",
+]
 LabelMode = Literal["fixed", "reference", "human", "copy", "none"]
 
 
@@ -58,7 +73,7 @@ class ModelConfig:
     """Which network, and its sizes."""
 
     name: ModelName = "setgf"
-    """`setgf`, or a baseline: `self_mm`, `text_only`."""
+    """`setgf`, or a baseline (`setgf queue add --help` names them)."""
     width: int = 128
     """Width of SETGF's representations; a multiple of `heads`."""
     heads: int = 8
@@ -222,14 +237,14 @@ class ExperimentConfig:
     @property
     def fingerprint(self) -> str:
         """Hash of the whole config: equal fingerprint, equal experiment (12 hex digits)."""
-        return _hash(_as_first_hashed(self.to_dict()))
+        return hash_config(self.to_dict())
 
     @property
     def variant(self) -> str:
         """Hash of the config without its seed: what seeds of one experiment share."""
-        plain = _as_first_hashed(self.to_dict())
+        plain = self.to_dict()
         del plain["seed"]
-        return _hash(plain)
+        return hash_config(plain)
 
 
 def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Value]]:
@@ -239,37 +254,3 @@ def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Value]]:
             yield from _walk(value, f"{prefix}{entry.name}.")
         else:
             yield f"{prefix}{entry.name}", value
-
-
-_LATER = {
-    "data": {
-        "normalise_modalities": ["audio", "vision"],
-        "audio_features": [],
-        "vision_features": [],
-        "keep_mib": 1024,
-    }
-}
-"""Settings that 0.1.0 did not have, with the values that do what it did."""
-
-
-def _as_first_hashed(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return nested data without later settings that change nothing.
-
-    Experiments keep their fingerprints when settings are added: what is done is found to be done,
-    and checkpoints of an earlier version can be gone on from.
-    """
-    return {
-        name: {
-            leaf: value
-            for leaf, value in cast(dict[str, Any], part).items()
-            if leaf not in later or value != later[leaf]
-        }
-        if (later := _LATER.get(name))
-        else part
-        for name, part in plain.items()
-    }
-
-
-def _hash(plain: Mapping[str, Any]) -> str:
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
