@@ -24,6 +24,7 @@ from setgf.cli.job_words import actor, reading, writing
 from setgf.cli.output import note, say, say_json
 from setgf.cli.queue_select import AsJson
 from setgf.errors import ConfigError
+from setgf.model.registry import model_names
 
 if TYPE_CHECKING:
     from db.job_list import LivingWorker
@@ -47,7 +48,7 @@ def add(
     model: Annotated[
         str,
         typer.Option(
-            help="Models, separated by commas: setgf, self_mm, text_only.",
+            help=f"Models, separated by commas: {', '.join(model_names())}.",
             autocompletion=complete_model,
         ),
     ] = "setgf",

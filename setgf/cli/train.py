@@ -18,6 +18,7 @@ from setgf.cli.completion import (
     complete_store,
 )
 from setgf.cli.output import note, say_json, say_table
+from setgf.model.registry import model_names
 
 if TYPE_CHECKING:
     from setgf.home import Home
@@ -33,7 +34,7 @@ def train(
         typer.Option(help="Feature store (`setgf data list`).", autocompletion=complete_store),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="setgf, self_mm or text_only.", autocompletion=complete_model)
+        str, typer.Option(help=", ".join(model_names()) + ".", autocompletion=complete_model)
     ] = "setgf",
     seed: Annotated[int, typer.Option(help="All random sources start from it.")] = 1111,
     settings: Annotated[

@@ -6,17 +6,23 @@ Shapes: B batch, W width of the text encoder.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
 from setgf.data.batch import Batch
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder, TextStates
+from setgf.terms import Modality
 
 
 class Network(nn.Module, ABC):
     """A batch in, scores and features of every branch out."""
+
+    needs: ClassVar[frozenset[Modality]] = frozenset()
+    """Modalities it can't do without; any other may be left out."""
+    has_unimodal_tasks: ClassVar[bool] = False
+    """Whether it has heads for single modalities, which want labels of their own."""
 
     if TYPE_CHECKING:
 

@@ -10,11 +10,10 @@ from setgf.config import ExperimentConfig
 from setgf.data.batch import DataFacts
 from setgf.errors import ConfigError
 from setgf.model.base import Network
-from setgf.model.baselines.self_mm import SelfMmNetwork
-from setgf.model.baselines.text_only import TextOnlyNetwork
 from setgf.model.heads import ScoreHead
-from setgf.model.setgf_network import SetgfNetwork
+from setgf.model.registry import network_class
 from setgf.model.text_encoder import load_text_encoder
+from setgf.terms import MODALITIES, Modality
 
 __all__ = ["Network", "ParameterGroup", "build_network", "parameter_groups"]
 
@@ -37,23 +36,15 @@ def build_network(config: ExperimentConfig, facts: DataFacts) -> Network:
     """Return a new network; equal torch random state, equal weights.
 
     Raises:
-        ConfigError: the model can't do without a modality that is left out.
+        ConfigError: there is no such network, or it can't do without a modality that is left out.
         EncoderError: the text encoder can't be found or loaded.
     """
-    has_text = "text" in config.data.modalities
-    if config.model.name == "text_only" and not has_text:
-        raise ConfigError(
-            "`model.name` is `text_only`, but `data.modalities` leaves text out. "
-            "Add `text` to `data.modalities` or choose another model."
-        )
+    make = network_class(config.model.name)
+    _check_needs(config, make.needs)
     encoder = load_text_encoder(config.text, seed=config.seed)
-    if not has_text:
+    if Modality.TEXT not in config.data.modalities:
         encoder.freeze()
-    if config.model.name == "text_only":
-        return TextOnlyNetwork(encoder, config)
-    if config.model.name == "self_mm":
-        return SelfMmNetwork(encoder, config, facts)
-    return SetgfNetwork(encoder, config, facts)
+    return make(encoder, config, facts)
 
 
 def parameter_groups(network: Network) -> tuple[ParameterGroup, ...]:
@@ -83,3 +74,13 @@ def parameter_groups(network: Network) -> tuple[ParameterGroup, ...]:
         )
         for (is_text, has_decay), found in sorted(members.items(), reverse=True)
     )
+
+
+def _check_needs(config: ExperimentConfig, needs: frozenset[Modality]) -> None:
+    missing = [part for part in MODALITIES if part in needs and part not in config.data.modalities]
+    if missing:
+        raise ConfigError(
+            f"`model.name` is `{config.model.name}`, but `data.modalities` leaves "
+            f"{' and '.join(missing)} out. Add `{','.join(missing)}` to `data.modalities` or "
+            "choose another model."
+        )

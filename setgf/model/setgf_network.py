@@ -25,6 +25,8 @@ class SetgfNetwork(Network):
     Unimodal heads read the representations before fusion, so their labels stay unimodal.
     """
 
+    has_unimodal_tasks = True
+
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:

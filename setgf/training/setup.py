@@ -9,8 +9,8 @@ from setgf.data.batch import BatchSource
 from setgf.errors import ConfigError
 from setgf.metrics import metric_names
 from setgf.model.heads import unimodal_tasks
-from setgf.model.network import build_network, parameter_groups
-from setgf.terms import Dataset, Modality
+from setgf.model.network import Network, build_network, parameter_groups
+from setgf.terms import Dataset
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.epoch import num_steps
 from setgf.training.labels import LabelGenerator, build_labels
@@ -35,7 +35,7 @@ def build_session(config: ExperimentConfig, train: BatchSource) -> Session:
         device=device,
         network=network,
         optimizer=build_optimizer(parameter_groups(network), config.optim),
-        labels=_build_labels(config, train, device),
+        labels=_build_labels(network, config, train, device),
         stopping=EarlyStopping(config.train),
         total_steps=num_steps(train.size, config.optim) * config.train.max_epochs,
         threads=threads,
@@ -72,14 +72,11 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def _build_labels(
-    config: ExperimentConfig, train: BatchSource, device: torch.device
+    network: Network, config: ExperimentConfig, train: BatchSource, device: torch.device
 ) -> LabelGenerator:
-    tasks: tuple[Modality, ...] = ()
-    if config.model.name != "text_only":  # its one head is the fusion head
-        tasks = unimodal_tasks(config)
     return build_labels(
         config.labels,
-        tasks=tasks,
+        tasks=unimodal_tasks(config) if network.has_unimodal_tasks else (),
         annotated=torch.tensor(train.data.labels, dtype=torch.float32, device=device),
         label_limit=train.facts.label_limit,
         has_human_labels=bool(train.data.unimodal_labels),

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from db.job_adding import same_experiments
 from db.records import Job, JobState, NewJob, NewRun
 from setgf.config import (
     ExperimentConfig,
-    ModelName,
     build_config,
     config_from_dict,
     full_name,
@@ -27,6 +26,7 @@ from setgf.config import (
 from setgf.config.settings import flatten_plain
 from setgf.errors import ConfigError
 from setgf.home import Home
+from setgf.model.registry import model_names
 from setgf.runs.folder import RunIdentity, new_run_id
 from setgf.terms import MODALITIES, Dataset, metric_names
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from db.statements import Statements
     from setgf.data.manifest import Manifest
 
-MODEL_NAMES: tuple[str, ...] = get_args(ModelName)
+MODEL_NAMES = model_names()
 _MODALITIES = "data.modalities"
 _WORTH_REPEATING = (JobState.FAILED, JobState.CANCELLED, JobState.LOST)
 MOST_JOBS = 10_000

@@ -58,6 +58,8 @@ class SelfMmNetwork(Network):
     and `text.dropout=0` are its settings.
     """
 
+    has_unimodal_tasks = True
+
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:

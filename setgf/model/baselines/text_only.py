@@ -6,18 +6,22 @@ Shapes: B batch, W width of the text encoder.
 from __future__ import annotations
 
 from setgf.config import ExperimentConfig
-from setgf.data.batch import Batch
+from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
 from setgf.model.heads import BranchHeads
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
-from setgf.terms import Branch
+from setgf.terms import Branch, Modality
 
 
 class TextOnlyNetwork(Network):
     """The pooled text vector and one head; its score is the fusion score."""
 
-    def __init__(self, text_encoder: TextEncoder, config: ExperimentConfig) -> None:
+    needs = frozenset({Modality.TEXT})
+
+    def __init__(
+        self, text_encoder: TextEncoder, config: ExperimentConfig, _facts: DataFacts
+    ) -> None:
         super().__init__(text_encoder, text_dropout=config.text.dropout)
         self.heads = BranchHeads({Branch.FUSION: text_encoder.width}, config.model)
 
