@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,15 +19,32 @@ from setgf.data.prefetch import BatchFeed
 from setgf.data.sampler import epoch_order
 from setgf.errors import DivergedError
 from setgf.metrics import score
+from setgf.model.network import Network
 from setgf.model.output import ModelOutput
 from setgf.terms import Branch, Dataset, Split
 from setgf.training.recorder import SamplePrediction
-from setgf.training.session import Session
 
 BATCH_SIZE = 128
 """Samples of one forward pass without gradients."""
 MAX_NAMED = 8
 """Sample ids an error names."""
+
+
+class Scorer(Protocol):
+    """What can score a split: a run in training (`Session`), or a model that was saved."""
+
+    @property
+    def network(self) -> Network:
+        """What scores."""
+        ...
+
+    def precision(self) -> torch.autocast:
+        """Return the number format of matrix products, as a context."""
+        ...
+
+    def tell_batch(self) -> None:
+        """Take the news that a batch is done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +100,23 @@ class Evaluation:
         ]
 
 
-def evaluate(session: Session, source: BatchSource, split: Split) -> Evaluation:
+def evaluate(
+    session: Scorer, source: BatchSource, split: Split, *, cache: str | None = None
+) -> Evaluation:
     """Score a whole split.
+
+    Args:
+        session: what scores.
+        source: the split.
+        split: its name, for errors.
+        cache: under which name a frozen text encoder keeps its states; None takes the split's.
 
     Raises:
         DivergedError: a score is not finite; names the samples.
     """
     scores: dict[Branch, Tensor] = {}
     labels = torch.zeros(source.size)
-    for index, output, batch_labels in _forward_all(session, source, split):
+    for index, output, batch_labels in _forward_all(session, source, cache or split.value):
         labels[index] = batch_labels.fusion.cpu()
         for branch, values in output.scores.items():
             held = scores.setdefault(branch, torch.zeros(source.size, device=values.device))
@@ -103,10 +129,10 @@ def evaluate(session: Session, source: BatchSource, split: Split) -> Evaluation:
     )
 
 
-def collect_features(session: Session, source: BatchSource) -> dict[Branch, Tensor]:
+def collect_features(session: Scorer, source: BatchSource) -> dict[Branch, Tensor]:
     """Return the features (N, D_s) of the whole train split by branch, without dropout."""
     features: dict[Branch, Tensor] = {}
-    for index, output, _ in _forward_all(session, source, Split.TRAIN):
+    for index, output, _ in _forward_all(session, source, Split.TRAIN.value):
         for branch, values in output.features.items():
             shape = (source.size, values.shape[-1])
             held = features.setdefault(branch, torch.zeros(shape, device=values.device))
@@ -121,14 +147,14 @@ def name_samples(ids: Sequence[str]) -> str:
 
 
 def _forward_all(
-    session: Session, source: BatchSource, split: Split
+    session: Scorer, source: BatchSource, cache: str
 ) -> Iterator[tuple[Tensor, ModelOutput, BatchLabels]]:
     """Yield rows (B,), outputs and labels of a split in evaluation mode, short samples together."""
     order = epoch_order(
         source.lengths, batch_size=BATCH_SIZE, seed=0, epoch=1, group_by_length=True, shuffle=False
     )
     session.network.eval()
-    session.network.text_encoder.use_cache(split.value)
+    session.network.text_encoder.use_cache(cache)
     with torch.no_grad(), session.precision(), BatchFeed(source, order) as feed:
         for batch, labels in feed:
             yield batch.index.cpu(), session.network(batch), labels

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from setgf.config import ExperimentConfig
+from setgf.config import ExperimentConfig, TrainConfig
 from setgf.model.network import Network
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.labels import LabelGenerator
@@ -67,8 +67,7 @@ class Session:
 
     def precision(self) -> torch.autocast:
         """Return the number format of matrix products, as a context."""
-        enabled = self.config.train.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+        return number_format(self.config.train, self.device)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights on the CPU, without those of a frozen encoder."""
@@ -95,6 +94,11 @@ class Session:
         self.labels.load_state_dict(state["labels"])
         self.stopping.load_state_dict(state["stopping"])
         restore_random_states(state["random"])
+
+
+def number_format(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """Return the number format of matrix products on a device, as a context."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:
