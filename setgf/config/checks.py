@@ -14,6 +14,8 @@ _AT_LEAST: Mapping[str, float] = {
     "data.max_frames": 0,
     "data.max_tokens": 2,
     "data.keep_mib": 0,
+    "text.train_layers": 0,
+    "text.lora_rank": 0,
     "model.width": 1,
     "model.heads": 1,
     "model.blocks": 1,
@@ -28,6 +30,13 @@ _AT_LEAST: Mapping[str, float] = {
     "labels.max_ratio": 0,
     "loss.unimodal_weight": 0,
     "loss.consistency_weight": 0,
+    "loss.text_weight": 0,
+    "loss.audio_weight": 0,
+    "loss.vision_weight": 0,
+    "loss.ordinal_weight": 0,
+    "labels.limit": 0,
+    "optim.lr_audio": 0,
+    "optim.lr_vision": 0,
     "optim.weight_decay": 0,
     "optim.clip_norm": 0,
     "optim.batch_size": 1,
@@ -35,11 +44,12 @@ _AT_LEAST: Mapping[str, float] = {
     "train.max_epochs": 1,
     "train.patience": 0,
     "train.min_delta": 0,
+    "train.max_minutes": 0,
     "train.threads": 0,
     "train.checkpoint_seconds": 0,
     "seed": 0,
 }
-_ABOVE_ZERO = ("optim.lr", "optim.lr_text", "labels.min_offset")
+_ABOVE_ZERO = ("text.lora_alpha", "optim.lr", "optim.lr_text", "labels.min_offset")
 _SHARES = (
     "text.dropout",
     "model.attention_dropout",
@@ -69,6 +79,7 @@ def problems(flat: Mapping[str, Value]) -> Iterator[str]:
     """Yield one sentence for every setting whose value is not allowed, given all by dotted name."""
     yield from _number_problems(flat)
     yield from _name_problems(flat)
+    yield from _text_problems(flat)
     width, heads = cast(int, flat["model.width"]), cast(int, flat["model.heads"])
     if heads > 0 and width % heads:
         yield f"`model.width` must be a multiple of `model.heads` ({heads}), but is {width}."
@@ -85,6 +96,17 @@ def _number_problems(flat: Mapping[str, Value]) -> Iterator[str]:
     for name in _SHARES:
         if not 0 <= numbers[name] <= 1:
             yield f"`{name}` must be between 0 and 1, but is {numbers[name]}."
+
+
+def _text_problems(flat: Mapping[str, Value]) -> Iterator[str]:
+    if flat["text.finetune"]:
+        return
+    for name in ("text.train_layers", "text.lora_rank"):
+        if flat[name]:
+            yield (
+                f"`{name}` is {flat[name]}, but `text.finetune` is false, which trains nothing of "
+                f"the text encoder. Set `text.finetune=true`, or leave `{name}` at 0."
+            )
 
 
 def _name_problems(flat: Mapping[str, Value]) -> Iterator[str]:

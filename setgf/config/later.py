@@ -17,7 +17,32 @@ LATER: Mapping[str, Mapping[str, Any]] = {
         "audio_features": [],
         "vision_features": [],
         "keep_mib": 1024,
+        "align_to_text": False,
     },
+    "text": {
+        "train_layers": 0,
+        "lora_rank": 0,
+        "lora_alpha": 16.0,
+    },
+    "labels": {"form": "ratio", "limit": 0.0},
+    "loss": {
+        "text_weight": 1.0,
+        "audio_weight": 1.0,
+        "vision_weight": 1.0,
+        "task_weighting": "auto",
+        "ordinal_weight": 0.0,
+    },
+    "optim": {
+        "lr_audio": 0.0,
+        "lr_vision": 0.0,
+        "weight_decay_text": -1.0,
+        "weight_decay_audio": -1.0,
+        "weight_decay_vision": -1.0,
+        "decay_on": "weights",
+        "accumulation": "mean",
+        "ema_decay": 0.0,
+    },
+    "train": {"compile": False, "max_minutes": 0.0, "calibrate": False},
 }
 """Settings by section that 0.1.0 did not have, with the values that do what it did."""
 

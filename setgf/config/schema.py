@@ -48,6 +48,8 @@ class DataConfig:
     """Vision features the model sees, as `audio_features`."""
     max_frames: int = 64
     """Audio and vision are averaged over consecutive windows to at most this many; 0 keeps all."""
+    align_to_text: bool = False
+    """Average audio and vision over as many windows as the transcript has word pieces."""
     max_tokens: int = 50
     """Word pieces a transcript is cut to, special tokens included; 2 or more."""
     keep_mib: int = 1024
@@ -59,9 +61,15 @@ class TextConfig:
     """The text encoder."""
 
     encoder: str = "minilm"
-    """`minilm` (the installed package), `tiny` (random, for tests), a folder or a hub name."""
+    """`minilm` (installed), a folder or hub name of any BERT-like encoder, `tiny` (for tests)."""
     finetune: bool = True
     """Train the encoder; false keeps its weights frozen and its outputs cached."""
+    train_layers: int = 0
+    """Last layers of the encoder that `finetune` trains, the rest stays frozen; 0: all of it."""
+    lora_rank: int = 0
+    """`finetune` trains adapters (LoRA) of this rank in those layers, not their weights; 0: no."""
+    lora_alpha: float = 16.0
+    """Scale of the adapters, times 1 / `lora_rank`, above 0; only for them."""
     pooling: Literal["auto", "first", "mean"] = "auto"
     """One vector a transcript: first token or mean; `auto` is mean for minilm, else first."""
     dropout: float = 0.1
@@ -144,6 +152,10 @@ class LabelConfig:
     """Largest ratio of unimodal to multimodal distance offset (fixed mode)."""
     min_offset: float = 0.05
     """Smallest absolute multimodal distance offset to divide by (fixed mode)."""
+    form: Literal["ratio", "standardised"] = "ratio"
+    """`ratio` of offsets, or their standardised difference added to the annotation (fixed mode)."""
+    limit: float = 0.0
+    """Largest absolute generated label; 0 is the data's range (published: 3, on SIMSv2 too)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,17 @@ class LossConfig:
     """Weight of the unimodal losses, 0 or more."""
     consistency_weight: float = 0.05
     """Weight of the consistency of audio and vision with text, 0 or more."""
+    text_weight: float = 1.0
+    """Weight of the text task within the unimodal losses; 0 leaves the task out."""
+    audio_weight: float = 1.0
+    """Weight of the audio task within the unimodal losses; 0 leaves the task out."""
+    vision_weight: float = 1.0
+    """Weight of the vision task within the unimodal losses; 0 leaves the task out."""
+    task_weighting: Literal["auto", "uniform", "tanh", "base_tanh"] = "auto"
+    """Weight of a sample by how far its unimodal label is from the annotated one; `auto`: tanh in
+    label mode `reference`, base_tanh (0.5 + tanh, mean 1) in `fixed`, else uniform."""
+    ordinal_weight: float = 0.0
+    """Weight of an auxiliary head on the fusion feature that orders the classes; 0 has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +191,20 @@ class OptimConfig:
     """Peak learning rate of everything but the text encoder, above 0."""
     lr_text: float = 5e-5
     """Peak learning rate of the text encoder, above 0."""
+    lr_audio: float = 0.0
+    """Peak learning rate of what reads audio alone (Self-MM's LSTM, SETGF's URLM); 0 uses `lr`."""
+    lr_vision: float = 0.0
+    """Peak learning rate of what reads vision alone; 0 uses `lr`."""
     weight_decay: float = 0.01
     """Weight decay; none on biases, norms and heads."""
+    weight_decay_text: float = -1.0
+    """Weight decay of the text encoder; -1 uses `weight_decay`."""
+    weight_decay_audio: float = -1.0
+    """Weight decay of what reads audio alone; -1 uses `weight_decay`."""
+    weight_decay_vision: float = -1.0
+    """Weight decay of what reads vision alone; -1 uses `weight_decay`."""
+    decay_on: Literal["weights", "reference"] = "weights"
+    """`weights`, or all but the text encoder's biases and norms, heads too (`reference`)."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Course of the learning rate after warm-up."""
     warmup_ratio: float = 0.1
@@ -180,6 +215,10 @@ class OptimConfig:
     """Samples a micro-batch."""
     accumulation_steps: int = 1
     """Micro-batches an optimizer step; their mean gradient, partial groups included."""
+    accumulation: Literal["mean", "reference"] = "mean"
+    """`mean`, or Self-MM's: gradients summed, an epoch's partial group dropped (`reference`)."""
+    ema_decay: float = 0.0
+    """Moving average of the weights, evaluated and kept as best; 0 is off, 0.999 is usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +233,16 @@ class TrainConfig:
     """Validation metric that picks the best epoch; its direction is known."""
     min_delta: float = 1e-6
     """Smallest change of the monitored metric that counts as better."""
+    max_minutes: float = 0.0
+    """Longest time to train, over all attempts; the epoch then running is ended; 0 has no end."""
+    calibrate: bool = False
+    """Also score slope and intercept fitted on validation, as `valid.calibrated.mae` and so on."""
     device: str = "auto"
     """`auto` (first GPU the worker grants, else CPU), `cpu` or `cuda`."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Number format of matrix products."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of matrix products; `float16` scales the loss and wants a GPU."""
+    compile: bool = False
+    """Compile the network by `torch.compile`: slow to start; for GPUs and long runs."""
     threads: int = 0
     """CPU threads; 0 uses what the worker grants. CPU results repeat only at one count."""
     group_by_length: bool = True

@@ -144,6 +144,8 @@ def test_settings_that_came_later_leave_fingerprints_as_they_were():
         ("data.vision_features", "1"),
         ("data.normalise_modalities", "audio"),
         ("data.keep_mib", 0),
+        ("text.train_layers", 2),
+        ("text.lora_rank", 8),
     ):
         changed = override(config, {name: value})
         assert changed.fingerprint != config.fingerprint
@@ -164,3 +166,9 @@ def test_settings_that_came_later_leave_fingerprints_as_they_were():
 def test_features_and_scaling_are_checked(settings, message):
     with pytest.raises(ConfigError, match=message):
         override(ExperimentConfig(), settings)
+
+
+@pytest.mark.parametrize("name", ["text.train_layers", "text.lora_rank"])
+def test_a_part_to_train_of_an_encoder_that_is_not_trained_is_refused(name):
+    with pytest.raises(ConfigError, match=f"`{name}` is 2, but `text.finetune` is false"):
+        override(ExperimentConfig(), {name: 2, "text.finetune": False})
