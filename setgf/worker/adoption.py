@@ -9,21 +9,27 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from db import jobs
 from db.engine import Database
 from db.errors import FencedError, NotFoundError
-from db.records import Attempt, FailureClass, Job
+from db.records import Attempt, Job
 from db.workers import list_workers
 from setgf.errors import RunFolderError
 from setgf.home import Home
+from setgf.runs.folder import RunFolder
 from setgf.worker.clocks import boot_time
+from setgf.worker.ending import finish
+from setgf.worker.held import Held, decide, decide_unsaid
 from setgf.worker.identity import Identity
+from setgf.worker.ingest import Carrier
 from setgf.worker.keeper import Keeper
-from setgf.worker.outcomes import back_off, failures_in_a_row, lost
-from setgf.worker.supervision import is_running
+from setgf.worker.outcomes import vanished
+from setgf.worker.supervision import is_running, read_exit
+from setgf.worker.watching import Watch
 
 log = logging.getLogger("setgf.worker")
 
@@ -64,7 +70,8 @@ class Adopter:
             over = self._expired(connection, now)
         for job, attempt in over:
             if not self._is_here(attempt):
-                self._end_lost(job, now)
+                with suppress(RunFolderError):  # a run id that would lead out of this home
+                    self._end_elsewhere(job, now)
 
     def _expired(self, connection: Connection, now: float) -> tuple[tuple[Job, Attempt], ...]:
         return jobs.expired(
@@ -101,30 +108,55 @@ class Adopter:
             return
         self.keeper.adopt(ours, attempt.devices, attempt.frozen_seconds)
 
-    def _end_lost(self, job: Job, now: float) -> None:
-        """Store that an attempt is lost, unless its worker has renewed the lease meanwhile."""
-        seconds = self.keeper.options.back_off_seconds
+    def _end_elsewhere(self, job: Job, now: float) -> None:
+        """Store the end of an attempt of another machine, unless its lease was renewed meanwhile.
+
+        What its run folder says counts, where both machines see it; else the attempt is lost.
+        """
+        held = self._hold_elsewhere(job)
         try:
+            self._carry(held, now)  # in pieces: there may be much of it
             with self.database.write() as connection:
                 jobs.get_job(connection, job.id, lock=True)
-                if job.id not in {found.id for found, _ in self._expired(connection, now)}:
+                over = {one.id: (one, tried) for one, tried in self._expired(connection, now)}
+                held.job, attempt = over.get(job.id, (job, None))
+                if attempt is None or attempt.number != job.attempt:
                     return
-                tries = jobs.list_attempts(connection, job.run_id)
-                where = tries[-1].host if tries else "another machine"
-                ending = lost(f"The worker on {where} has not been heard of since its lease ended.")
-                requeue = job.attempt < job.max_attempts
-                wait = back_off(ending, failures_in_a_row(tries, 0), first_seconds=seconds)
-                jobs.finish_attempt(
-                    connection,
-                    job.id,
-                    job.attempt,
-                    outcome=ending.outcome,
-                    failure_class=FailureClass.LOST,
-                    error=ending.error,
-                    requeue=requeue,
-                    not_before=now + wait if requeue and wait else None,
-                    now=now,
-                )
+                ended = self._finish_elsewhere(connection, held, attempt.host, now)
         except (FencedError, NotFoundError):
             return
-        log.warning("job %d, attempt %d of %s is lost: lease over", job.id, job.attempt, where)
+        log.warning("the lease of %s on %s is over: %s", held.words, attempt.host, ended.state)
+
+    def _hold_elsewhere(self, job: Job) -> Held:
+        attempt = RunFolder(self.home.run_path(job.run_id)).attempt_folder(job.attempt)
+        return Held(
+            job=job,
+            attempt=attempt,
+            devices=(),
+            carrier=Carrier(self.database, attempt),
+            watch=Watch(attempt=attempt, started_at=boot_time()),
+            shim_pid=None,
+            is_elsewhere=True,
+        )
+
+    def _finish_elsewhere(self, connection: Connection, held: Held, host: str, now: float) -> Job:
+        options = self.keeper.options
+        record, events = read_exit(held.attempt), self._carry(held, now, connection)
+        if record is None:
+            why = f"The worker on {host} has not been heard of since its lease ended."
+            verdict = decide_unsaid(held, vanished(events, held.aim, why=why))
+        else:
+            verdict = decide(held, record, events, options.hung_after)
+        return finish(connection, held, verdict, now=now, first_seconds=options.back_off_seconds)
+
+    def _carry(
+        self, held: Held, now: float, connection: Connection | None = None
+    ) -> list[dict[str, Any]]:
+        """Store what the attempt has left, and return its events; none of a folder not seen."""
+        try:
+            if connection is None:
+                return held.carrier.carry_all(now)
+            return held.carrier.carry_rest(connection, now)
+        except RunFolderError as error:
+            log.warning("%s is judged without its folder: %s", held.words, error)
+            return []

@@ -13,7 +13,7 @@ from setgf.worker.checkpoints import Resumable, find_resumable
 from setgf.worker.clocks import boot_time
 from setgf.worker.ingest import Carrier
 from setgf.worker.logs import log_tail
-from setgf.worker.outcomes import Aim, Circumstances, Ending, aim_of, judge
+from setgf.worker.outcomes import Aim, Circumstances, Ending, aim_of, aim_of_column, judge
 from setgf.worker.supervision import ExitRecord, ProcessRecord, read_process
 from setgf.worker.watching import Watch
 
@@ -37,6 +37,8 @@ class Held:
     next_carry: float = 0.0
     next_check: float = 0.0
     process: ProcessRecord | None = None
+    is_elsewhere: bool = False
+    """It is another machine's: nothing is known of its processes."""
     is_fenced: bool = False
     """Its processes are stopped because the database could not be asked whether it is still ours.
     """
@@ -53,8 +55,14 @@ class Held:
 
     @property
     def aim(self) -> Aim | None:
-        """Why it was asked to stop; None when it was not."""
-        return aim_of(self.attempt.stop_aim())
+        """Why it was asked to stop; None when it was not.
+
+        Of another machine the `stop` file may not be seen here: the database knows as well.
+        """
+        aim = aim_of(self.attempt.stop_aim())
+        if aim is None and self.is_elsewhere and self.job.state is JobState.STOPPING:
+            return aim_of_column(self.job.aim)
+        return aim
 
     @property
     def is_starting(self) -> bool:
@@ -78,7 +86,8 @@ class Verdict:
     resumable: Resumable
     peak_memory_mib: int | None
     peak_gpu_mib: int | None
-    running_seconds: float
+    running_seconds: float | None
+    """None: nobody here knows."""
 
 
 def decide(
@@ -126,8 +135,10 @@ def decide_unsaid(held: Held, ending: Ending) -> Verdict:
     )
 
 
-def _running_seconds(held: Held, record: ExitRecord | None) -> float:
+def _running_seconds(held: Held, record: ExitRecord | None) -> float | None:
     """Return how long an attempt ran: one that was adopted may have ended long ago."""
+    if held.is_elsewhere:
+        return None
     process = held.find_process()
     if process is None:
         return 0.0

@@ -29,7 +29,9 @@ from setgf.worker.outcomes import (
     aim_of_column,
     lost,
     no_room,
+    vanished,
 )
+from setgf.worker.processes import thaw
 from setgf.worker.reins import Reins
 from setgf.worker.shim import EXIT_DISK_FULL, EXIT_FENCED, EXIT_LOCKED
 from setgf.worker.submit import run_identity
@@ -121,6 +123,8 @@ class Keeper(Reins):
         held.watch.frozen_seconds = frozen_seconds
         if job.frozen_at is not None:
             held.watch.freeze()
+        elif self.database.path is None:
+            thaw(attempt)  # its worker may have died while it was fenced
         if job.state is JobState.STOPPING and attempt.stop_aim() is None:
             with suppress(RunFolderError):
                 attempt.request_stop(aim_of_column(job.aim))
@@ -265,15 +269,7 @@ class Keeper(Reins):
         events = held.carrier.carry_all(now)
         why = "Its supervising process vanished: it was killed, or the machine went down."
         log.warning("%s is lost; %d leftover processes ended", held.words, killed)
-        if any(event["kind"] == "finished" for event in events):
-            ending = Ending(outcome="succeeded")  # all of it is written before it says so
-        elif aim is Aim.CANCEL:
-            ending = Ending(outcome="cancelled")
-        elif aim is Aim.PAUSE:
-            ending = Ending(outcome="paused", error=why, free=True)
-        else:
-            ending = lost(why)
-        self._finish(held, ending, now)
+        self._finish(held, vanished(events, aim, why=why), now)
 
     def _finish(self, held: Held, ending: Ending, now: float) -> None:
         """Store the end of an attempt whose child said nothing, and let go of it."""

@@ -199,6 +199,23 @@ def lost(why: str) -> Ending:
     return Ending(outcome="lost", failure_class=FailureClass.LOST, error=why, requeue=True)
 
 
+def vanished(events: Sequence[Mapping[str, Any]], aim: Aim | None, *, why: str) -> Ending:
+    """Decide what it means that nobody recorded the end of an attempt.
+
+    Args:
+        events: what the child said, in order.
+        aim: why it was asked to stop, if it was.
+        why: one sentence for people.
+    """
+    if any(event.get("kind") == "finished" for event in events):
+        return Ending(outcome="succeeded")  # all of it is written before it says so
+    if aim is Aim.CANCEL:
+        return Ending(outcome="cancelled")
+    if aim is Aim.PAUSE:
+        return Ending(outcome="paused", error=why, free=True)
+    return lost(why)
+
+
 def no_room(said: str) -> Ending:
     """Return the ending of an attempt that found no room on the disk to start in: given back."""
     return Ending(outcome="paused", error=said, requeue=True, free=True)
