@@ -33,6 +33,10 @@ class BlockSizes:
     """Dropout in feed-forward layers and residuals."""
     null_key: bool
     """Attention has a learnt key for `nothing there`."""
+    feedforward_factor: int = 4
+    """Hidden units of a feed-forward layer, in widths."""
+    activation: type[nn.Module] = nn.GELU
+    """Activation of feed-forward layers."""
 
 
 def block_sizes(config: ModelConfig, *, null_key: bool) -> BlockSizes:
@@ -121,9 +125,9 @@ class AttentionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.feedforward = nn.Sequential(
             nn.LayerNorm(width),
-            nn.Linear(width, 4 * width),
-            nn.GELU(),
-            nn.Linear(4 * width, width),
+            nn.Linear(width, sizes.feedforward_factor * width),
+            sizes.activation(),
+            nn.Linear(sizes.feedforward_factor * width, width),
             nn.Dropout(dropout),
         )
 

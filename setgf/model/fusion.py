@@ -69,7 +69,10 @@ class TextOrientedAttention(nn.Module):
 
 
 class CrossModalMappings(nn.Module):
-    """Text-guided cross-modal mappings: P_ta, P_tv (text reads) and P_at, P_vt (text is read)."""
+    """Cross-modal mappings of the pairs asked for.
+
+    Guided by text: P_ta, P_tv (text reads) and P_at, P_vt (text is read).
+    """
 
     if TYPE_CHECKING:
 
@@ -77,9 +80,12 @@ class CrossModalMappings(nn.Module):
             """Call `forward`."""
             ...
 
-    def __init__(self, sizes: BlockSizes, num_blocks: int, *, text_as: str) -> None:
+    def __init__(
+        self, sizes: BlockSizes, num_blocks: int, pairs: tuple[tuple[Modality, Modality], ...]
+    ) -> None:
+        """Make a mapping of each of `pairs`, (reader, source)."""
         super().__init__()
-        self.pairs = mapping_pairs(text_as)
+        self.pairs = pairs
         self.mappings = nn.ModuleDict(
             {_pair_name(*pair): AttentionStack(sizes, num_blocks) for pair in self.pairs}
         )
@@ -197,7 +203,7 @@ class TextGuidedFusion(nn.Module):
             else None
         )
         self.mappings = (
-            CrossModalMappings(sizes, model.blocks, text_as=ablation.text_as)
+            CrossModalMappings(sizes, model.blocks, mapping_pairs(ablation.text_as))
             if ablation.cross_modal_mappings
             else None
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from setgf.data.batch import padding_mask
 
@@ -57,6 +58,37 @@ def masked_max(sequence: Sequence) -> Tensor:
     lowest = torch.finfo(sequence.states.dtype).min
     highest = sequence.states.masked_fill(sequence.padding[..., None], lowest).amax(1)  # (B, D)
     return highest.masked_fill(~sequence.is_present, 0)
+
+
+def pack(sequence: Sequence) -> PackedSequence:
+    """Return the real steps for a recurrent network, which then reads no padding.
+
+    A sample without any has one step of zeros, as packing refuses none: `unpack` masks it, and who
+    takes a last state has to (`Sequence.is_present`).
+    """
+    return pack_padded_sequence(
+        sequence.states, sequence.lengths.clamp(min=1), batch_first=True, enforce_sorted=False
+    )
+
+
+def unpack(packed: PackedSequence, sequence: Sequence) -> Sequence:
+    """Return packed states (D' wide) at the steps of `sequence`, zero where padded."""
+    states, _ = pad_packed_sequence(
+        packed, batch_first=True, total_length=sequence.states.shape[1]
+    )  # (B, T, D')
+    return sequence.with_states(states)
+
+
+def last_hidden(lstm: nn.LSTM, sequence: Sequence) -> Tensor:
+    """Return the last layer's hidden state after the last real step (B, H); zero without any.
+
+    Args:
+        lstm: batch first, in one direction.
+        sequence: states (B, T, D).
+    """
+    _, (hidden, _) = lstm(pack(sequence))
+    # By index and not squeezed: a batch of one must stay a batch (MMSA#21).
+    return hidden[-1].masked_fill(~sequence.is_present, 0)
 
 
 class AttentionPooling(nn.Module):

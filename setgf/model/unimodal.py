@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from setgf.config import AblationConfig
-from setgf.model.sequence import AttentionPooling, Sequence, masked_max, masked_mean
+from setgf.model.sequence import AttentionPooling, Sequence, masked_max, masked_mean, pack, unpack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +45,8 @@ class TemporalBranch(nn.Module):
 
     def forward(self, sequence: Sequence) -> Sequence:
         """Return the sequence (B, T, D) with what came before and after added to each step."""
-        # Packing refuses a length of zero: such a sample is read as one padded step and masked.
-        packed = pack_padded_sequence(
-            sequence.states, sequence.lengths.clamp(min=1), batch_first=True, enforce_sorted=False
-        )
-        read, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=sequence.states.shape[1]
-        )  # (B, T, 2 * ceil(D / 2))
-        return sequence.with_states(sequence.states + read[..., : self.width])
+        read = unpack(self.lstm(pack(sequence))[0], sequence)  # (B, T, 2 * ceil(D / 2))
+        return sequence.with_states(sequence.states + read.states[..., : self.width])
 
 
 class GlobalBranch(nn.Module):

@@ -79,7 +79,7 @@ def test_without_mediation_they_read_each_other_as_they_are() -> None:
 def test_text_is_on_one_side_of_every_mapping(
     text_as: str, pairs: set[tuple[Modality, Modality]]
 ) -> None:
-    mappings = CrossModalMappings(SIZES, 1, text_as=text_as)
+    mappings = CrossModalMappings(SIZES, 1, mapping_pairs(text_as))
 
     mapped = mappings(sequences())
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
 from setgf.model.heads import BranchHeads, branch_widths
 from setgf.model.output import ModelOutput
-from setgf.model.sequence import Sequence, as_sequence
+from setgf.model.sequence import Sequence, as_sequence, last_hidden
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import Branch
 
@@ -42,13 +41,7 @@ class RecurrentSubnetwork(nn.Module):
 
     def forward(self, sequence: Sequence) -> Tensor:
         """Return (B, out width) of frames (B, T, F); a sample without frames has hidden state 0."""
-        packed = pack_padded_sequence(
-            sequence.states, sequence.lengths.clamp(min=1), batch_first=True, enforce_sorted=False
-        )
-        _, (hidden, _) = self.lstm(packed)
-        # By index and not squeezed: a batch of one must stay a batch (MMSA#21).
-        last = hidden[-1].masked_fill(~sequence.is_present, 0)  # (B, hidden width)
-        return self.project(last)
+        return self.project(last_hidden(self.lstm, sequence))
 
 
 class SelfMmNetwork(Network):
