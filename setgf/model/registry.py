@@ -22,6 +22,10 @@ _NETWORKS: Mapping[str, tuple[str, str]] = {
     "setgf": ("setgf.model.setgf_network", "SetgfNetwork"),
     "self_mm": ("setgf.model.baselines.self_mm", "SelfMmNetwork"),
     "text_only": ("setgf.model.baselines.text_only", "TextOnlyNetwork"),
+    "ef_lstm": ("setgf.model.baselines.ef_lstm", "EfLstmNetwork"),
+    "lf_dnn": ("setgf.model.baselines.lf_dnn", "LfDnnNetwork"),
+    "tfn": ("setgf.model.baselines.tfn", "TfnNetwork"),
+    "lmf": ("setgf.model.baselines.lmf", "LmfNetwork"),
 }
 """Module and class of every network, loaded when it is asked for."""
 

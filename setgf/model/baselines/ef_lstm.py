@@ -1,0 +1,58 @@
+"""EF-LSTM: early fusion; aligned features of all modalities, step by step, through one LSTM.
+
+Williams et al., "Recognizing Emotions in Video Using Multimodal DNN Feature Fusion", ACL workshop
+2018, as MMSA has it, but for its batch normalisation over steps: `data.normalise` takes its place.
+
+Shapes: B batch, T word pieces.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from setgf.config import ExperimentConfig
+from setgf.data.batch import Batch, DataFacts
+from setgf.model.align import align
+from setgf.model.base import Network
+from setgf.model.heads import BranchHeads
+from setgf.model.output import ModelOutput
+from setgf.model.sequence import as_sequence, last_hidden
+from setgf.model.text_encoder import TextEncoder
+from setgf.terms import Branch
+
+HIDDEN = 128
+NUM_LAYERS = 4
+DROPOUT = 0.5
+"""Hidden units, layers, and dropout between them: MMSA's for MOSI."""
+
+
+class EfLstmNetwork(Network):
+    """Audio and vision averaged over as many windows as the text has pieces, then one LSTM.
+
+    A sample without text is read at the steps of its longer other modality.
+    """
+
+    def __init__(
+        self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
+    ) -> None:
+        super().__init__(text_encoder, text_dropout=config.text.dropout)
+        width = text_encoder.width + facts.audio_width + facts.vision_width
+        self.lstm = nn.LSTM(width, HIDDEN, NUM_LAYERS, dropout=DROPOUT, batch_first=True)
+        self.heads = BranchHeads({Branch.FUSION: HIDDEN}, config.model)
+
+    def forward(self, batch: Batch) -> ModelOutput:
+        """Return the score and the feature of the fusion branch."""
+        longest = batch.audio_lengths.maximum(batch.vision_lengths)
+        steps = batch.text_lengths.where(batch.text_lengths > 0, longest)  # (B,)
+        parts = (
+            align(as_sequence(states, lengths), steps)
+            for states, lengths in (
+                (self.encode_text(batch).hidden, batch.text_lengths),
+                (batch.audio, batch.audio_lengths),
+                (batch.vision, batch.vision_lengths),
+            )
+        )
+        joined = as_sequence(torch.cat([part.states for part in parts], -1), steps)
+        scores, features = self.heads({Branch.FUSION: last_hidden(self.lstm, joined)})
+        return ModelOutput(scores=scores, features=features)
