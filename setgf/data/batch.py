@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from setgf.data.normalise import Normaliser, fit_normaliser, selected_columns
 from setgf.data.ragged import Array, Integers, Ragged
 from setgf.data.selection import width_of
 from setgf.data.store import FeatureStore, SplitData
-from setgf.data.tokens import TokenFacts, tokenise
+from setgf.data.tokens import TokenFacts, Tokens, tokenise
 from setgf.home import Home
 from setgf.terms import Modality, Split
 
@@ -33,6 +34,7 @@ __all__ = [
     "DataFacts",
     "Normaliser",
     "fit_normaliser",
+    "make_batches",
     "open_batches",
     "padding_mask",
     "read_facts",
@@ -103,6 +105,14 @@ def padding_mask(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
     return positions[None, :] >= lengths.to(device)[:, None]
 
 
+class BatchSequences(Protocol):
+    """Gives the sequences of a split, padded."""
+
+    def padded(self, index: Integers) -> tuple[Tensor, Tensor]:
+        """Return (B, T, ...) on the device, 1 <= T, zero where padded; lengths (B,) on the CPU."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BatchSource:
     """Makes batches of one split; a sample's numbers do not depend on its batch."""
@@ -118,7 +128,7 @@ class BatchSource:
     """What was made once stays on the device."""
     lengths: Integers
     """(N,) int64. Steps a sample brings into a batch, all modalities together."""
-    sequences: Mapping[Modality, PaddedSequences]
+    sequences: Mapping[Modality, BatchSequences]
     labels: BatchLabels
     """Of the whole split, (N,) each, on the device."""
 
@@ -193,13 +203,45 @@ def open_batches(
         vocabulary=store.manifest.vocabulary,
         cache=token_folder(store),
     )
+    return make_batches(
+        data,
+        config,
+        tokens=tokens,
+        facts=read_facts(store, config),
+        columns={part: selected_columns(store.manifest, config, part) for part in FRAMED},
+        normaliser=normaliser,
+        device=device,
+    )
+
+
+def make_batches(
+    data: SplitData,
+    config: DataConfig,
+    *,
+    tokens: Tokens,
+    facts: DataFacts,
+    columns: Mapping[Modality, Integers | None],
+    normaliser: Normaliser | None = None,
+    device: torch.device = CPU,
+) -> BatchSource:
+    """Return batches of samples wherever they are from; no frame is read yet.
+
+    Args:
+        data: the samples.
+        config: modalities, lengths, memory.
+        tokens: their word pieces.
+        facts: what a network knows of the data.
+        columns: features of audio and vision that are selected; None stands for all.
+        normaliser: of the selected features; None leaves them as they are.
+        device: where the batches are to be.
+    """
     makers = {
         Modality.TEXT: _make_text(tokens.ids),
         **{
             modality: _make_frames(
                 ragged_of(data, modality),
                 config,
-                columns=selected_columns(store.manifest, config, modality),
+                columns=columns[modality],
                 scaling=None if normaliser is None else normaliser.of(modality),
             )
             for modality in FRAMED
@@ -211,7 +253,7 @@ def open_batches(
     }
     is_kept = fits(sum(maker.size for maker in makers.values()), config.keep_mib, device)
     return BatchSource(
-        facts=read_facts(store, config),
+        facts=facts,
         data=data,
         token_facts=tokens.facts,
         device=device,
