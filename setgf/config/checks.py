@@ -58,6 +58,11 @@ _SHARES = (
     "optim.warmup_ratio",
 )
 _MODALITIES = ("text", "audio", "vision")
+_OR_GENERAL: Mapping[str, tuple[float, str]] = {
+    **{f"optim.weight_decay_{m}": (math.inf, "optim.weight_decay") for m in _MODALITIES},
+    **{f"model.{b}_head_dropout": (1, "model.head_dropout") for b in ("fusion", *_MODALITIES)},
+}
+"""Settings of a part, with their highest value and the general setting that -1 stands for."""
 MONITORED = {
     "mae": "min",
     "loss": "min",
@@ -96,6 +101,13 @@ def _number_problems(flat: Mapping[str, Value]) -> Iterator[str]:
     for name in _SHARES:
         if not 0 <= numbers[name] <= 1:
             yield f"`{name}` must be between 0 and 1, but is {numbers[name]}."
+    for name, (high, general) in _OR_GENERAL.items():
+        if numbers[name] != -1 and not (0 <= numbers[name] <= high and numbers[name] < math.inf):
+            most = "0 or more" if high == math.inf else f"between 0 and {high:g}"
+            yield f"`{name}` must be {most}, or -1 for `{general}`, but is {numbers[name]}."
+    if not 0 <= numbers["optim.ema_decay"] < 1:
+        decay = numbers["optim.ema_decay"]
+        yield f"`optim.ema_decay` must be 0 or more and below 1, but is {decay}."
 
 
 def _text_problems(flat: Mapping[str, Value]) -> Iterator[str]:

@@ -24,6 +24,12 @@ LATER: Mapping[str, Mapping[str, Any]] = {
         "lora_rank": 0,
         "lora_alpha": 16.0,
     },
+    "model": {
+        "fusion_head_dropout": -1.0,
+        "text_head_dropout": -1.0,
+        "audio_head_dropout": -1.0,
+        "vision_head_dropout": -1.0,
+    },
     "labels": {"form": "ratio", "limit": 0.0},
     "loss": {
         "text_weight": 1.0,

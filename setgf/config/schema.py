@@ -102,6 +102,14 @@ class ModelConfig:
     """Width of the vision head's feature."""
     head_dropout: float = 0.1
     """Dropout before every head, 0 to 1."""
+    fusion_head_dropout: float = -1.0
+    """Dropout before the fusion head; -1 uses `head_dropout`."""
+    text_head_dropout: float = -1.0
+    """Dropout before the text head; -1 uses `head_dropout`."""
+    audio_head_dropout: float = -1.0
+    """Dropout before the audio head; -1 uses `head_dropout`."""
+    vision_head_dropout: float = -1.0
+    """Dropout before the vision head; -1 uses `head_dropout`."""
     audio_hidden: int = 16
     """Self-MM only: hidden units of the audio LSTM."""
     vision_hidden: int = 32
@@ -175,8 +183,7 @@ class LossConfig:
     vision_weight: float = 1.0
     """Weight of the vision task within the unimodal losses; 0 leaves the task out."""
     task_weighting: Literal["auto", "uniform", "tanh", "base_tanh"] = "auto"
-    """Weight of a sample by how far its unimodal label is from the annotated one; `auto`: tanh in
-    label mode `reference`, base_tanh (0.5 + tanh, mean 1) in `fixed`, else uniform."""
+    """Weight of a sample by |y_s - y_m|; `auto`: tanh (reference), base_tanh (fixed), uniform."""
     ordinal_weight: float = 0.0
     """Weight of an auxiliary head on the fusion feature that orders the classes; 0 has none."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from setgf.config import ExperimentConfig, ModelConfig
+from setgf.config import ExperimentConfig, LossConfig, ModelConfig
 from setgf.terms import MODALITIES, Branch, Modality
 
 
@@ -53,7 +53,9 @@ class BranchHeads(nn.Module):
         self.heads = nn.ModuleDict(
             {
                 branch.value: ScoreHead(
-                    in_width, head_width(config, branch), dropout=config.head_dropout
+                    in_width,
+                    head_width(config, branch),
+                    dropout=head_dropout(config, branch),
                 )
                 for branch, in_width in in_widths.items()
             }
@@ -82,12 +84,33 @@ def head_width(config: ModelConfig, branch: Branch) -> int:
     return widths[branch]
 
 
+def head_dropout(config: ModelConfig, branch: Branch) -> float:
+    """Return the dropout before a branch's head: its own, else the general one."""
+    own = {
+        Branch.FUSION: config.fusion_head_dropout,
+        Branch.TEXT: config.text_head_dropout,
+        Branch.AUDIO: config.audio_head_dropout,
+        Branch.VISION: config.vision_head_dropout,
+    }[branch]
+    return own if own >= 0 else config.head_dropout
+
+
 def unimodal_tasks(config: ExperimentConfig) -> tuple[Modality, ...]:
-    """Return the modalities that have a head: tasks trained, of modalities that are there."""
+    """Return the modalities that have a head: tasks with a weight, of modalities that are there."""
     if config.labels.mode == "none" or config.loss.unimodal_weight == 0:
         return ()
     wanted = set(config.loss.tasks) & set(config.data.modalities)
+    wanted = {name for name in wanted if task_weight(config.loss, Modality(name)) > 0}
     return tuple(modality for modality in MODALITIES if modality.value in wanted)
+
+
+def task_weight(config: LossConfig, task: Modality) -> float:
+    """Return the weight of a task within the unimodal losses."""
+    return {
+        Modality.TEXT: config.text_weight,
+        Modality.AUDIO: config.audio_weight,
+        Modality.VISION: config.vision_weight,
+    }[task]
 
 
 def branch_widths(config: ExperimentConfig, widths: dict[Branch, int]) -> dict[Branch, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from setgf.config import OptimConfig
-from setgf.model.network import ParameterGroup
+from setgf.training.parameters import ParameterGroup, learning_rate
 
 
 def build_optimizer(groups: Sequence[ParameterGroup], config: OptimConfig) -> Optimizer:
@@ -18,14 +19,22 @@ def build_optimizer(groups: Sequence[ParameterGroup], config: OptimConfig) -> Op
     described = [
         {
             "params": list(group.parameters),
-            "lr": config.lr_text if group.is_text else config.lr,
-            "weight_decay": config.weight_decay if group.has_decay else 0.0,
-            "is_text": group.is_text,
+            "lr": group.lr,
+            "weight_decay": group.weight_decay,
+            "part": group.part,
         }
         for group in groups
     ]
     kind = AdamW if config.optimizer == "adamw" else Adam
     return kind(described, fused=True)
+
+
+def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Go on from the state of an optimizer with the same groups."""
+    parts = [group["part"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, part in zip(optimizer.param_groups, parts, strict=True):
+        group["part"] = part  # checkpoints of 0.1.0 do not say it
 
 
 def set_learning_rates(
@@ -34,13 +43,13 @@ def set_learning_rates(
     """Give every group its learning rate for optimizer step `step`, counted from 1."""
     factor = schedule(config, step=step, total_steps=total_steps)
     for group in optimizer.param_groups:
-        group["lr"] = factor * (config.lr_text if group["is_text"] else config.lr)
+        group["lr"] = factor * learning_rate(config, group["part"])
 
 
 def learning_rates(optimizer: Optimizer) -> dict[str, float]:
     """Return the learning rates in use by series name."""
     return {
-        "train.lr_text" if group["is_text"] else "train.lr": float(group["lr"])
+        "train.lr" if group["part"] == "rest" else f"train.lr_{group['part']}": float(group["lr"])
         for group in optimizer.param_groups
     }
 

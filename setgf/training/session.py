@@ -15,6 +15,7 @@ from setgf.config import ExperimentConfig, TrainConfig
 from setgf.model.network import Network
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.labels import LabelGenerator
+from setgf.training.optim import load_optimizer
 from setgf.training.seeding import random_states, restore_random_states
 
 
@@ -90,7 +91,7 @@ class Session:
         """Go on from `state_dict`."""
         self.position = Position(**state["position"])
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.labels.load_state_dict(state["labels"])
         self.stopping.load_state_dict(state["stopping"])
         restore_random_states(state["random"])

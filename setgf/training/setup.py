@@ -9,12 +9,13 @@ from setgf.data.batch import BatchSource
 from setgf.errors import ConfigError
 from setgf.metrics import metric_names
 from setgf.model.heads import unimodal_tasks
-from setgf.model.network import Network, build_network, parameter_groups
+from setgf.model.network import Network, build_network
 from setgf.terms import Dataset
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.epoch import num_steps
 from setgf.training.labels import LabelGenerator, build_labels
 from setgf.training.optim import build_optimizer
+from setgf.training.parameters import parameter_groups
 from setgf.training.seeding import seed_everything, set_threads
 from setgf.training.session import Session
 
@@ -34,7 +35,7 @@ def build_session(config: ExperimentConfig, train: BatchSource) -> Session:
         config=config,
         device=device,
         network=network,
-        optimizer=build_optimizer(parameter_groups(network), config.optim),
+        optimizer=build_optimizer(parameter_groups(network, config.optim), config.optim),
         labels=_build_labels(network, config, train, device),
         stopping=EarlyStopping(config.train),
         total_steps=num_steps(train.size, config.optim) * config.train.max_epochs,

@@ -8,28 +8,23 @@ import torch
 from torch import nn
 
 from setgf.config import OptimConfig
-from setgf.model.network import ParameterGroup
 from setgf.training.optim import (
     build_optimizer,
     clip_gradients,
     learning_rates,
+    load_optimizer,
     schedule,
     set_learning_rates,
 )
+from setgf.training.parameters import ParameterGroup, Part
 
 
 def groups() -> tuple[ParameterGroup, ...]:
-    def make(name: str, *, is_text: bool, has_decay: bool) -> ParameterGroup:
+    def make(part: Part, lr: float, weight_decay: float) -> ParameterGroup:
         parameters = (nn.Parameter(torch.ones(3)),)
-        return ParameterGroup(
-            name=name, is_text=is_text, has_decay=has_decay, parameters=parameters
-        )
+        return ParameterGroup(part=part, lr=lr, weight_decay=weight_decay, parameters=parameters)
 
-    return (
-        make("text.decay", is_text=True, has_decay=True),
-        make("rest.decay", is_text=False, has_decay=True),
-        make("rest.no_decay", is_text=False, has_decay=False),
-    )
+    return (make("text", 1e-5, 0.0), make("rest", 1e-3, 0.1), make("rest", 1e-3, 0.0))
 
 
 @pytest.mark.parametrize("course", ["cosine", "linear", "constant"])
@@ -62,17 +57,30 @@ def test_text_learns_at_its_own_rate():
 
 @pytest.mark.parametrize("kind", ["adamw", "adam"])
 def test_only_groups_with_decay_shrink_without_a_gradient(kind):
-    config = OptimConfig(optimizer=kind, weight_decay=0.1)
-    optimizer = build_optimizer(groups(), config)
+    optimizer = build_optimizer(groups(), OptimConfig(optimizer=kind))
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
 
     optimizer.step()
 
-    _, decayed, kept = (group["params"][0] for group in optimizer.param_groups)
+    text, decayed, kept = (group["params"][0] for group in optimizer.param_groups)
     assert (decayed < 1).all()
     assert torch.equal(kept, torch.ones(3))
+    assert torch.equal(text, torch.ones(3))
+
+
+def test_the_state_of_an_optimizer_of_the_first_release_can_be_gone_on_from():
+    config = OptimConfig(lr=1e-3, lr_text=1e-5, warmup_ratio=0.0)
+    optimizer = build_optimizer(groups(), config)
+    state = optimizer.state_dict()
+    for group in state["param_groups"]:
+        group["is_text"] = group.pop("part") == "text"
+
+    load_optimizer(optimizer, state)
+    set_learning_rates(optimizer, config, step=1, total_steps=10)
+
+    assert learning_rates(optimizer) == {"train.lr_text": 1e-5, "train.lr": 1e-3}
 
 
 def test_gradients_are_cut_to_the_norm_and_the_norm_before_is_told():
