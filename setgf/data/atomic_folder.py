@@ -76,6 +76,18 @@ class FolderWriter:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
         self._write(name, [memoryview(text.encode("utf-8", "replace"))])
 
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write the file `name`."""
+        self._write(name, [memoryview(content)])
+
+    def adopt(self, name: str) -> None:
+        """Take in a file that another library wrote into the folder, or below it."""
+        with (self.folder / name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        _sync((self.folder / name).parent)
+        self.files[name] = FileFacts((self.folder / name).stat().st_size, digest)
+
     def _write(self, name: str, parts: Iterable[memoryview]) -> None:
         digest, size = hashlib.sha256(), 0
         with (self.folder / name).open("xb", buffering=0) as file:
@@ -90,8 +102,15 @@ class FolderWriter:
 
 
 @contextlib.contextmanager
-def write_folder(final: Path, *, replace: bool) -> Generator[FolderWriter]:
+def write_folder(
+    final: Path, *, replace: bool, what: str = "feature store"
+) -> Generator[FolderWriter]:
     """Give a writer for a new folder; when the block ends well it stands at `final`, else nowhere.
+
+    Args:
+        final: where it is to stand.
+        replace: a folder that stands there goes.
+        what: the folder is, for errors.
 
     Raises:
         DataError: `final` exists and may not be replaced, or the disk refuses.
@@ -102,31 +121,31 @@ def write_folder(final: Path, *, replace: bool) -> Generator[FolderWriter]:
         parent.mkdir(parents=True, exist_ok=True)
         restore(final)
         sweep(parent)
-        refuse_existing(final, replace=replace)
+        refuse_existing(final, replace=replace, what=what)
         temporary.mkdir()
         try:
             yield FolderWriter(temporary)
             _sync(temporary)
-            refuse_existing(final, replace=replace)
+            refuse_existing(final, replace=replace, what=what)
             _publish(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise DataError(
-            f"The feature store `{final.name}` can't be written to {parent}: "
+            f"The {what} `{final.name}` can't be written to {parent}: "
             f"{error.strerror or error}. Nothing was kept."
         ) from error
 
 
-def refuse_existing(final: Path, *, replace: bool) -> None:
-    """Raise when a store stands at `final` already.
+def refuse_existing(final: Path, *, replace: bool, what: str = "feature store") -> None:
+    """Raise when something stands at `final` already.
 
     Raises:
         DataError: it exists and `replace` is false.
     """
     if final.exists() and not replace:
         raise DataError(
-            f"A feature store named `{final.name}` exists already. "
+            f"A {what} named `{final.name}` exists already. "
             "Choose another name, or replace it with --force."
         )
 

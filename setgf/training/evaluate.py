@@ -101,7 +101,7 @@ class Evaluation:
 
 
 def evaluate(
-    session: Scorer, source: BatchSource, split: Split, *, cache: str | None = None
+    session: Scorer, source: BatchSource, split: Split, *, keep_states: bool = True
 ) -> Evaluation:
     """Score a whole split.
 
@@ -109,14 +109,17 @@ def evaluate(
         session: what scores.
         source: the split.
         split: its name, for errors.
-        cache: under which name a frozen text encoder keeps its states; None takes the split's.
+        keep_states: a frozen text encoder keeps its states by the split's name and row; false where
+            another source of that name may follow.
 
     Raises:
         DivergedError: a score is not finite; names the samples.
     """
     scores: dict[Branch, Tensor] = {}
     labels = torch.zeros(source.size)
-    for index, output, batch_labels in _forward_all(session, source, cache or split.value):
+    for index, output, batch_labels in _forward_all(
+        session, source, split.value if keep_states else None
+    ):
         labels[index] = batch_labels.fusion.cpu()
         for branch, values in output.scores.items():
             held = scores.setdefault(branch, torch.zeros(source.size, device=values.device))
@@ -147,7 +150,7 @@ def name_samples(ids: Sequence[str]) -> str:
 
 
 def _forward_all(
-    session: Scorer, source: BatchSource, cache: str
+    session: Scorer, source: BatchSource, cache: str | None
 ) -> Iterator[tuple[Tensor, ModelOutput, BatchLabels]]:
     """Yield rows (B,), outputs and labels of a split in evaluation mode, short samples together."""
     order = epoch_order(
