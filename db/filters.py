@@ -6,7 +6,7 @@
 
     filter      := all ("or" all)*
     all         := one ("and" one)*
-    one         := "not" one | "(" filter ")" | "has" WORD | NAME [comparison]
+    one         := "not" one | "(" filter ")" | "has" ["tag"] WORD | NAME [comparison]
     comparison  := ("==" | "!=" | "<" | "<=" | ">" | ">=" | "~") VALUE
                  | ["not"] "in" "[" VALUE ("," VALUE)* "]"
 
@@ -283,10 +283,7 @@ class _Parser:
         if self._terms > MAX_TERMS:
             self._refuse(f"The filter has more than {MAX_TERMS} comparisons.")
         if self._is_word("has"):
-            self._take()
-            if self._token.kind not in ("word", "string"):
-                self._refuse("Expected a tag after `has`.")
-            return HasTag(self._take().text)
+            return self._tag()
         name = self._name()
         if self._token.kind == "symbol" and self._token.text in _COMPARISONS:
             operator = self._take()
@@ -299,6 +296,18 @@ class _Parser:
                 self._refuse("Expected `in` after `not`.")
             return Not(self._membership(name))
         return Truth(name)
+
+    def _tag(self) -> HasTag:
+        """Read `has NAME` or `has tag NAME`; `has tag` alone asks for a tag of that name."""
+        self._take()
+        if self._token.kind not in ("word", "string"):
+            self._refuse("Expected a tag after `has`.")
+        tag, after = self._take(), self._token
+        is_filler = tag.kind == "word" and tag.text.lower() == "tag"
+        names_one = after.kind == "string" or (
+            after.kind == "word" and after.text.lower() not in _KEYWORDS
+        )
+        return HasTag((self._take() if is_filler and names_one else tag).text)
 
     def _name(self) -> Token:
         token = self._token

@@ -216,7 +216,7 @@ def other_terms() -> st.SearchStrategy[tuple[str, Predicate]]:
     )
 
 
-TAG_FORMS = ("has {}", "tag == {}", "tags in [{}]")
+TAG_FORMS = ("has {}", "has tag {}", "tag == {}", "tags in [{}]")
 TRUTH_FORMS = ("{}", "{} == true", "{} == false")
 
 
