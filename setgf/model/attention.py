@@ -91,20 +91,46 @@ class MaskedAttention(nn.Module):
         self, queries: Tensor, keys: Tensor, visible: Tensor, forget: Tensor | None = None
     ) -> Tensor:
         key, value = self.key_value(keys).chunk(2, -1)  # (B, K, D) each
-        mixed = F.scaled_dot_product_attention(
-            self._split(self.query(queries)),
-            self._split(key),
-            self._split(value),
-            attn_mask=visible[:, None, None],
-            dropout_p=self.dropout if self.training else 0.0,
-        )  # (B, H, Q, D / H)
-        joined = mixed.transpose(1, 2).flatten(2)  # (B, Q, D)
+        dropout = self.dropout if self.training else 0.0
+        read = attend(
+            self.query(queries), key, value, heads=self.heads, dropout=dropout, visible=visible
+        )  # (B, Q, D)
         if forget is not None:
-            joined = joined.masked_fill(forget[..., None], 0)
-        return self.output(joined)
+            read = read.masked_fill(forget[..., None], 0)
+        return self.output(read)
 
-    def _split(self, states: Tensor) -> Tensor:
-        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, steps, D / H)
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    heads: int,
+    dropout: float = 0.0,
+    visible: Tensor | None = None,
+) -> Tensor:
+    """Return (B, Q, D): softmax(Q K^T / sqrt(D / H)) V of every head, side by side.
+
+    Args:
+        query: (B, Q, D).
+        key: (B, K, D).
+        value: (B, K, D).
+        heads: H.
+        dropout: share of attention weights that are dropped now.
+        visible: (B, K) bool, False where a key is not looked at; None shows all.
+    """
+
+    def split(states: Tensor) -> Tensor:
+        return states.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, steps, D / H)
+
+    mixed = F.scaled_dot_product_attention(
+        split(query),
+        split(key),
+        split(value),
+        attn_mask=None if visible is None else visible[:, None, None],
+        dropout_p=dropout,
+    )  # (B, H, Q, D / H)
+    return mixed.transpose(1, 2).flatten(2)
 
 
 class AttentionBlock(nn.Module):

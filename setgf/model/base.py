@@ -12,6 +12,7 @@ from torch import nn
 
 from setgf.data.batch import Batch
 from setgf.model.output import ModelOutput
+from setgf.model.sequence import Sequence, as_sequence
 from setgf.model.text_encoder import TextEncoder, TextStates
 from setgf.terms import Modality
 
@@ -45,3 +46,15 @@ class Network(nn.Module, ABC):
             batch.tokens, batch.segments, batch.text_lengths, index=batch.index
         )
         return TextStates(hidden=states.hidden, pooled=self.text_dropout(states.pooled))
+
+    def sequences(self, batch: Batch) -> dict[Modality, Sequence]:
+        """Return every modality (B, T, F): frames as they are, text as states with dropout."""
+        states = self.text_encoder(
+            batch.tokens, batch.segments, batch.text_lengths, index=batch.index
+        )
+        hidden = self.text_dropout(states.hidden)  # (B, T, W)
+        return {
+            Modality.TEXT: as_sequence(hidden, batch.text_lengths),
+            Modality.AUDIO: as_sequence(batch.audio, batch.audio_lengths),
+            Modality.VISION: as_sequence(batch.vision, batch.vision_lengths),
+        }

@@ -26,6 +26,10 @@ _NETWORKS: Mapping[str, tuple[str, str]] = {
     "lf_dnn": ("setgf.model.baselines.lf_dnn", "LfDnnNetwork"),
     "tfn": ("setgf.model.baselines.tfn", "TfnNetwork"),
     "lmf": ("setgf.model.baselines.lmf", "LmfNetwork"),
+    "mult": ("setgf.model.baselines.mult", "MultNetwork"),
+    "misa": ("setgf.model.baselines.misa", "MisaNetwork"),
+    "tetfn": ("setgf.model.baselines.tetfn", "TetfnNetwork"),
+    "almt": ("setgf.model.baselines.almt", "AlmtNetwork"),
 }
 """Module and class of every network, loaded when it is asked for."""
 
