@@ -16,6 +16,7 @@ _AT_LEAST: Mapping[str, float] = {
     "data.keep_mib": 0,
     "text.train_layers": 0,
     "text.lora_rank": 0,
+    "text.lora_alpha": 1,
     "model.width": 1,
     "model.heads": 1,
     "model.blocks": 1,
@@ -49,7 +50,7 @@ _AT_LEAST: Mapping[str, float] = {
     "train.checkpoint_seconds": 0,
     "seed": 0,
 }
-_ABOVE_ZERO = ("text.lora_alpha", "optim.lr", "optim.lr_text", "labels.min_offset")
+_ABOVE_ZERO = ("optim.lr", "optim.lr_text", "labels.min_offset")
 _SHARES = (
     "text.dropout",
     "model.attention_dropout",

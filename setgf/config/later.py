@@ -22,7 +22,7 @@ LATER: Mapping[str, Mapping[str, Any]] = {
     "text": {
         "train_layers": 0,
         "lora_rank": 0,
-        "lora_alpha": 16.0,
+        "lora_alpha": 16,
     },
     "model": {
         "fusion_head_dropout": -1.0,

@@ -68,8 +68,8 @@ class TextConfig:
     """Last layers of the encoder that `finetune` trains, the rest stays frozen; 0: all of it."""
     lora_rank: int = 0
     """`finetune` trains adapters (LoRA) of this rank in those layers, not their weights; 0: no."""
-    lora_alpha: float = 16.0
-    """Scale of the adapters, times 1 / `lora_rank`, above 0; only for them."""
+    lora_alpha: int = 16
+    """Scale of the adapters, times 1 / `lora_rank`, 1 or more; only for them."""
     pooling: Literal["auto", "first", "mean"] = "auto"
     """One vector a transcript: first token or mean; `auto` is mean for minilm, else first."""
     dropout: float = 0.1

@@ -1,7 +1,7 @@
 """The text encoder: word pieces in, one state a piece and one vector a transcript out.
 
 Any BERT-like model serves. A frozen encoder never changes, so its states are computed once a sample
-and kept in memory, and its weights are in no checkpoint: they come back from where they came from.
+and kept. Frozen weights are in no checkpoint: they come back from where they came from.
 
 Shapes: B batch, T word pieces of the longest transcript, W width of the encoder.
 """
@@ -20,14 +20,13 @@ from torch.nn.utils.rnn import pad_sequence
 from setgf.config import TextConfig
 from setgf.data.batch import padding_mask
 from setgf.errors import EncoderError
+from setgf.model.adapters import train_part
 from setgf.model.encoder_source import encoder_folder
 from setgf.model.pretrained import load_pretrained, make_tiny
 from setgf.model.sequence import as_sequence, masked_mean
+from setgf.model.unpadded import can_unpad, encode_unpadded
 
 __all__ = ["TextEncoder", "TextStates", "encoder_folder", "load_text_encoder"]
-
-_OFFSET_POSITIONS = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
-"""Position rows these families keep for themselves: the first piece stands after its padding id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,10 @@ class TextStates:
     """What an encoder makes of a batch of transcripts."""
 
     hidden: Tensor
-    """(B, T, W) float32. State of each word piece, zero where padded; 1 <= T."""
+    """(B, T, W) float32. State of each word piece, zero where padded; 1 <= T.
+
+    (B, 1, W) where only the pooled vector was asked for and reads no more.
+    """
     pooled: Tensor
     """(B, W) float32. The whole transcript; zero where it has no word piece."""
 
@@ -46,7 +48,13 @@ class TextEncoder(nn.Module):
     if TYPE_CHECKING:
 
         def __call__(
-            self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor | None = None
+            self,
+            tokens: Tensor,
+            segments: Tensor,
+            lengths: Tensor,
+            *,
+            index: Tensor | None = None,
+            only_pooled: bool = False,
         ) -> TextStates:
             """Call `forward`."""
             ...
@@ -67,12 +75,13 @@ class TextEncoder(nn.Module):
         self.width: int = settings.hidden_size
         """W."""
         self.num_ids: int = settings.vocab_size
-        self.max_tokens: int = settings.max_position_embeddings - _OFFSET_POSITIONS.get(
-            settings.model_type, 0
-        )
+        self.max_tokens: int = settings.max_position_embeddings - _kept_positions(transformer)
         names = inspect.signature(transformer.forward).parameters
         self._takes_segments = "token_type_ids" in names and settings.type_vocab_size > 1
+        self.unpads = can_unpad(transformer)
+        """Padding is not computed, where that is faster; states are the same."""
         self._is_frozen = False
+        self._resting: tuple[nn.Module, ...] = ()
         self._split: str | None = None
         self._states: dict[str, dict[int, Tensor]] = {}
         self.register_state_dict_post_hook(_leave_frozen_out)
@@ -89,16 +98,30 @@ class TextEncoder(nn.Module):
         self.requires_grad_(False)
         self.train(False)
 
+    def rest(self, modules: tuple[nn.Module, ...]) -> None:
+        """Leave dropout out of frozen parts of the transformer from now on."""
+        self._resting = modules
+        self.train(self.training)
+
     def use_cache(self, split: str | None) -> None:
         """Keep a frozen encoder's states by split and `batch.index`; None does not."""
         self._split = split
 
     def train(self, mode: bool = True) -> Self:
-        """Switch dropout on or off; a frozen encoder has none."""
-        return super().train(mode and not self._is_frozen)
+        """Switch dropout on or off; what is frozen has none."""
+        super().train(mode and not self._is_frozen)
+        for module in self._resting:
+            module.training = False
+        return self
 
     def forward(
-        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor | None = None
+        self,
+        tokens: Tensor,
+        segments: Tensor,
+        lengths: Tensor,
+        *,
+        index: Tensor | None = None,
+        only_pooled: bool = False,
     ) -> TextStates:
         """Return the states of a batch of transcripts.
 
@@ -107,6 +130,7 @@ class TextEncoder(nn.Module):
             segments: (B, T) int64. Segment ids.
             lengths: (B,) int64, on the CPU, 0 <= length <= T.
             index: (B,) int64. Row of each sample in its split: the key of the cache.
+            only_pooled: nobody reads `hidden`, which may then be of the first piece alone.
 
         Raises:
             EncoderError: a transcript is longer, or an id larger, than the encoder knows.
@@ -115,7 +139,9 @@ class TextEncoder(nn.Module):
             device = next(self.parameters()).device
             hidden = torch.zeros(*tokens.shape, self.width, device=device)  # (B, T, W)
         elif not self._is_frozen:
-            hidden = self._encode(tokens, segments, lengths)
+            only_first = only_pooled and self.pooling == "first"
+            hidden = self._encode(tokens, segments, lengths, only_first=only_first)
+            lengths = lengths.clamp(max=hidden.shape[1])
         else:
             with torch.no_grad():
                 hidden = (
@@ -127,19 +153,24 @@ class TextEncoder(nn.Module):
         pooled = masked_mean(sequence) if self.pooling == "mean" else sequence.states[:, 0]
         return TextStates(hidden=sequence.states, pooled=pooled)
 
-    def _encode(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> Tensor:
-        """Return states (B, T, W), undefined where padded.
-
-        The one place that runs the transformer: a path without padding replaces only this.
-        """
+    def _encode(
+        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, only_first: bool = False
+    ) -> Tensor:
+        """Return states (B, T, W), undefined where padded; (B, 1, W) if `only_first`."""
         self._check(tokens)
+        # On a GPU a step of usual size waits for kernels to start, and this path has more of them.
+        if self.unpads and tokens.device.type == "cpu":
+            return encode_unpadded(
+                self.transformer, tokens, segments, lengths, only_first=only_first
+            )
         # A transcript without a word piece looks at its first padded one; the caller masks it.
         padding = padding_mask(lengths.clamp(min=1), tokens.shape[1], tokens.device)
         tokens = tokens.masked_fill(padding, 0)
         inputs: dict[str, Tensor] = {"input_ids": tokens, "attention_mask": (~padding).long()}
         if self._takes_segments:
             inputs["token_type_ids"] = segments
-        return self.transformer(**inputs).last_hidden_state
+        states: Tensor = self.transformer(**inputs).last_hidden_state
+        return states[:, :1] if only_first else states
 
     def _recall(
         self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor
@@ -177,8 +208,11 @@ class TextEncoder(nn.Module):
 class TinyEncoder(TextEncoder):
     """The random encoder for tests: any word piece id goes, folded into its small vocabulary."""
 
-    def _encode(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> Tensor:
-        return super()._encode(tokens % self.num_ids, segments, lengths)
+    def _encode(
+        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, only_first: bool = False
+    ) -> Tensor:
+        tokens = tokens % self.num_ids
+        return super()._encode(tokens, segments, lengths, only_first=only_first)
 
 
 def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
@@ -204,9 +238,19 @@ def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
                 pooling=_pooling(config, folder),
                 tokenizer_folder=folder,
             )
-    if not config.finetune:
-        encoder.freeze()
+        if not config.finetune:
+            encoder.freeze()
+        elif config.train_layers or config.lora_rank:
+            encoder.rest(train_part(encoder.transformer, config))
     return encoder
+
+
+def _kept_positions(transformer: nn.Module) -> int:
+    """Return the position rows a family keeps for itself: RoBERTa's begin after its padding id."""
+    for name, module in transformer.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            return 0 if module.padding_idx is None else module.padding_idx + 1
+    return 0
 
 
 def _pooling(config: TextConfig, folder: Path | None) -> Literal["first", "mean"]:
@@ -217,17 +261,26 @@ def _pooling(config: TextConfig, folder: Path | None) -> Literal["first", "mean"
     return "mean" if is_sentence_encoder else "first"
 
 
+def _frozen_names(encoder: TextEncoder) -> set[str]:
+    """Return the names of weights that come back from where the encoder came from."""
+    if encoder.is_frozen:
+        return {f"transformer.{name}" for name in encoder.transformer.state_dict()}
+    weights = encoder.named_parameters(remove_duplicate=False)
+    return {name for name, weight in weights if not weight.requires_grad}
+
+
 def _leave_frozen_out(
     module: nn.Module, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]
 ) -> None:
-    """Take a frozen encoder's weights out of a state."""
-    if isinstance(module, TextEncoder) and module.is_frozen:
-        for name in [name for name in state if name.startswith(f"{prefix}transformer.")]:
-            del state[name]
+    """Take frozen weights out of a state."""
+    if isinstance(module, TextEncoder):
+        for name in _frozen_names(module):
+            state.pop(prefix + name, None)
 
 
 def _expect_frozen_missing(module: nn.Module, incompatible: Any) -> None:
-    """Accept a state without the frozen encoder's weights."""
-    if isinstance(module, TextEncoder) and module.is_frozen:
+    """Accept a state without frozen weights."""
+    if isinstance(module, TextEncoder):
+        frozen = tuple(f".{name}" for name in _frozen_names(module))
         missing: list[str] = incompatible.missing_keys
-        missing[:] = [name for name in missing if ".transformer." not in f".{name}"]
+        missing[:] = [name for name in missing if not f".{name}".endswith(frozen)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from setgf.training import checkpoint
 from setgf.training.fit import fit
 from tests.training.conftest import tiny_config
 
+needs_peft = pytest.mark.skipif(
+    find_spec("peft") is None, reason="the package peft is not installed"
+)
 TIMES = ("train.seconds", "train.data_seconds", "train.samples_per_second")
 
 
@@ -52,6 +56,8 @@ def straight(store, tmp_path_factory):
         (7, {"labels__mode": "reference"}),
         (4, {"accumulation_steps": 2}),
         (7, {"finetune": False}),
+        (7, {"train_layers": 1}),
+        pytest.param(7, {"lora_rank": 4}, marks=needs_peft),
         (7, {"model__name": "self_mm"}),
     ],
     ids=[
@@ -62,6 +68,8 @@ def straight(store, tmp_path_factory):
         "reference labels",
         "partial groups",
         "frozen encoder",
+        "last layer",
+        "adapters",
         "self_mm",
     ],
 )
