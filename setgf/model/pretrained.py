@@ -17,6 +17,8 @@ from setgf.errors import EncoderError
 
 TINY_IDS = 8191
 """Vocabulary of the tiny encoder: small enough that the optimizer step costs nothing."""
+_READS_PADDING = frozenset({"convbert"})
+"""Families whose convolutions mix real word pieces with padded ones."""
 
 
 def make_tiny() -> nn.Module:
@@ -46,13 +48,16 @@ def load_pretrained(folder: Path, name: str) -> nn.Module:
     from safetensors import SafetensorError
 
     try:
+        settings = transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        _check_family(settings, name)
         transformer, report = transformers.AutoModel.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,  # a folder is data: it brings no code of its own
             # Else the folder's own type: a half precision folder would train in half precision.
             dtype=torch.float32,
-            attn_implementation="sdpa",
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError, UnpicklingError) as error:
@@ -60,26 +65,40 @@ def load_pretrained(folder: Path, name: str) -> nn.Module:
             f"The text encoder `{name}` at `{folder}` can't be loaded: {_first_line(error)}. "
             "Copy or download its folder again, or use `minilm`."
         ) from error
-    _check_loaded(transformer, report, folder, name)
+    _check_loaded(report, folder, name)
     # Nobody reads it, so its weights would never see a gradient.
     transformer.pooler = None
     return transformer
 
 
-def _check_loaded(transformer: Any, report: dict[str, Any], folder: Path, name: str) -> None:
+def _check_loaded(report: dict[str, Any], folder: Path, name: str) -> None:
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:
         raise EncoderError(
             f"The text encoder `{name}` at `{folder}` lacks {len(missing)} weights, the first is "
             f"`{missing[0]}`; they would be random. Copy or download its folder again."
         )
-    needed = ("hidden_size", "vocab_size", "max_position_embeddings")
-    absent = [key for key in needed if not hasattr(transformer.config, key)]
-    if absent:
-        raise EncoderError(
-            f"The text encoder `{name}` is a `{transformer.config.model_type}`, whose settings "
-            f"have no `{absent[0]}`; a BERT-like encoder is needed. Use `minilm` or a BERT."
-        )
+
+
+def _check_family(settings: Any, name: str) -> None:
+    """Refuse a model whose states are not those of its word pieces, seen from both sides."""
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
+
+    kind = settings.model_type
+    if type(settings) not in MODEL_FOR_MASKED_LM_MAPPING or settings.is_encoder_decoder:
+        fault = "does not read a text from both sides, as BERT does"
+    elif kind in _READS_PADDING:
+        fault = "reads padding, so that a transcript's scores would depend on its batch"
+    else:
+        needed = ("hidden_size", "vocab_size", "max_position_embeddings")
+        absent = [key for key in needed if not hasattr(settings, key)]
+        if not absent:
+            return
+        fault = f"has no `{absent[0]}` in its settings"
+    raise EncoderError(
+        f"The text encoder `{name}` is a `{kind}`, which {fault}; a BERT-like encoder is needed. "
+        "Use `minilm`, a BERT, RoBERTa, DeBERTa, ELECTRA or another of their kin."
+    )
 
 
 def _first_line(error: Exception) -> str:
