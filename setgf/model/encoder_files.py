@@ -20,6 +20,8 @@ def check_encoder_files(folder: Path) -> None:
     Raises:
         EncoderError: settings or weights are missing or damaged.
     """
+    if not has_weights(folder):
+        _check_framework(folder)
     if not (folder / "config.json").is_file():
         raise EncoderError(
             f"The text encoder folder `{folder}` has no `config.json`, so it is not a "
@@ -40,6 +42,30 @@ def has_weights(folder: Path) -> bool:
     """Return True when a folder has settings and PyTorch weights of either kind."""
     weights = [*folder.glob("model*.safetensors"), *folder.glob("pytorch_model*.bin")]
     return (folder / "config.json").is_file() and bool(weights)
+
+
+def _check_framework(folder: Path) -> None:
+    """Refuse weights of TensorFlow or Flax, and say how they become PyTorch's."""
+    original = next(iter(sorted(folder.glob("*.ckpt*.index"))), None)
+    if original is not None:
+        raise EncoderError(
+            f"The text encoder folder `{folder}` holds Google's original TensorFlow checkpoint "
+            f"(`{original.name}`), which transformers 5 can't read any more. Take the same weights "
+            "as Hugging Face has them, such as `bert-base-uncased` or `bert-base-chinese`, or "
+            "convert them once, in an environment made with `pip install 'transformers<5' torch "
+            "tensorflow`: `from transformers import BertConfig, BertForPreTraining as Bert; "
+            f"Bert.from_pretrained('{original}', from_tf=True, config=BertConfig.from_json_file("
+            f"'{folder / 'bert_config.json'}')).save_pretrained('NEW_FOLDER')`; then copy "
+            "`vocab.txt` into NEW_FOLDER and give that as `text.encoder`."
+        )
+    for name, option in (("tf_model.h5", "from_tf"), ("flax_model.msgpack", "from_flax")):
+        if (folder / name).is_file():
+            raise EncoderError(
+                f"The text encoder folder `{folder}` has weights only as `{name}`, which "
+                "transformers 5 can't read any more. Convert them once, in an environment with "
+                "`transformers<5`: `from transformers import AutoModel; AutoModel.from_pretrained("
+                f"'{folder}', {option}=True).save_pretrained('{folder}')`."
+            )
 
 
 def _check_size(path: Path) -> None:
