@@ -5,7 +5,7 @@
       config.json       nested settings; written once
       environment.json  code, libraries, machine, data; written by the process that trains
       attempt           number of the current attempt: the fence
-      evaluations.jsonl what `setgf eval` scored again (`setgf.runs.evaluations`); no result of the run
+      evaluations.jsonl what `setgf eval` scored again (`evaluations`): no result of the run
       live              lock file; flock held by the shim, or by a foreground `setgf train`
       a<N>/             what attempt N left; never written by another attempt
         points.bin        journal: 28-byte records `<HHIddI`: series, epoch, step, value, time,
@@ -23,7 +23,8 @@
 
 Who writes: the worker and `setgf train` make the folder; the worker moves `attempt` before it
 starts a shim; the shim writes `live`, `proc.json`, `exit.json`; only the training process
-writes the rest of `a<N>/`, through `FolderRecorder`; `setgf eval` appends to `evaluations.jsonl`. Everybody may read at any time.
+writes the rest of `a<N>/`, through `FolderRecorder`; `setgf eval` appends to `evaluations.jsonl`.
+Everybody may read at any time.
 
 Kinds of events: `started` {resume_step, ...}, `epoch` {epoch, step, max_epochs, valid, best,
 best_epoch}, `checkpoint` {role, file, epoch, step, size, sha256}, `predictions` {split, file},

@@ -1,0 +1,69 @@
+"""Scores of samples whose labels nobody knows.
+
+Shapes: N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from setgf.metrics import class_counts, class_names, classify
+from setgf.terms import BRANCHES, MODALITIES, Branch, Dataset, Modality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """What a model makes of N samples."""
+
+    dataset: Dataset
+    """Family of the training data: decides the scale and the classes."""
+    ids: tuple[str, ...]
+    transcripts: tuple[str, ...]
+    scores: Mapping[Branch, NDArray[np.float32]]
+    """(N,) on the label scale, by branch."""
+    present: Mapping[Modality, NDArray[np.bool_]]
+    """(N,) by modality: whether the model was given it."""
+    warnings: tuple[str, ...] = ()
+    """Sentences a person should read."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.ids)
+
+    @property
+    def fusion(self) -> NDArray[np.float32]:
+        """(N,). The score."""
+        return self.scores[Branch.FUSION]
+
+    def classes(self, num_classes: int) -> tuple[str, ...]:
+        """Return the name of every sample's class.
+
+        Raises:
+            MetricError: the data set has no such number of classes.
+        """
+        names = class_names(self.dataset, num_classes)
+        return tuple(names[place] for place in classify(self.dataset, num_classes, self.fusion))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield plain data of every sample, ready for JSON."""
+        named = {count: self.classes(count) for count in class_counts(self.dataset)}
+        for place, sample_id in enumerate(self.ids):
+            yield {
+                "id": sample_id,
+                "transcript": self.transcripts[place],
+                "score": float(self.fusion[place]),
+                "branches": {
+                    branch.value: float(self.scores[branch][place])
+                    for branch in BRANCHES
+                    if branch in self.scores
+                },
+                "classes": {str(count): names[place] for count, names in named.items()},
+                "modalities": [
+                    str(modality) for modality in MODALITIES if self.present[modality][place]
+                ],
+            }
