@@ -9,11 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from setgf.data.store import FeatureStore
-from setgf.metrics import classify, metric_names, score
+from setgf.metrics import majority_label, metric_names, score
 from setgf.terms import Dataset, Split
-
-_CLASSES = {"acc3": 3, "acc5": 5, "acc7": 7}
-"""Every other accuracy and F1 has two classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +32,7 @@ def floors(store: FeatureStore) -> tuple[FloorRow, ...]:
         return ()
     median = _score_constant(dataset, float(np.median(train)), test)
     majority = {
-        name: _score_constant(dataset, _majority_value(dataset, name, train), test)[name]
+        name: _score_constant(dataset, majority_label(dataset, name, train), test)[name]
         for name in metric_names(dataset)
         if name not in ("mae", "corr")
     }
@@ -49,13 +46,3 @@ def _score_constant(
     dataset: Dataset, value: float, labels: npt.NDArray[np.float32]
 ) -> dict[str, float]:
     return score(dataset, np.full(len(labels), value), labels)
-
-
-def _majority_value(dataset: Dataset, name: str, labels: npt.NDArray[np.float32]) -> float:
-    """Return a label of the class most train samples have, for one metric."""
-    counted = labels[labels != 0] if name.endswith("non0") else labels
-    if not len(counted):
-        return 0.0
-    classes = classify(dataset, _CLASSES.get(name, 2), counted)
-    majority = np.bincount(classes).argmax()
-    return float(np.median(counted[classes == majority]))

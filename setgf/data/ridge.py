@@ -15,34 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from setgf.data.frame_facts import pool, ragged_of
-from setgf.data.ragged import Array
+from setgf.data.ragged import Array, Integers
 from setgf.data.split_data import SplitData
 from setgf.terms import MODALITIES, Modality, Split
 
 _PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 _WORD_PENALTIES = (0.3, 1.0, 3.0, 10.0)
+_JOINT_PENALTIES = (1.0, 3.0, 10.0)
 _NUM_WORDS = 1 << 15
 _MOST_STEPS = 60
 _WORD = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+")
 _Vector = NDArray[np.float64]
-
-
-def describe_ridge(
-    splits: Mapping[Split, SplitData], modalities: Sequence[Modality]
-) -> dict[str, dict[str, float]]:
-    """Return what ridge regression on one modality reaches on test: `mae` and `corr`.
-
-    The penalty is the best of four on valid. Text: word and word-pair counts, weighted by rarity.
-    Audio and vision: the mean frame of every sample, standardised by train.
-    """
-    found: dict[str, dict[str, float]] = {}
-    labels = {split: np.asarray(data.labels, np.float64) for split, data in splits.items()}
-    for modality in (part for part in MODALITIES if part in modalities):
-        features, penalties = _features(splits, modality), _PENALTIES
-        if modality is Modality.TEXT:
-            penalties = _WORD_PENALTIES
-        found[modality] = _fit_and_score(features, labels, penalties)
-    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,28 +65,120 @@ def _add(places: Array, values: Array, size: int) -> _Vector:
     return np.bincount(places, values, minlength=size).astype(np.float64, copy=False)
 
 
-def _features(splits: Mapping[Split, SplitData], modality: Modality) -> dict[Split, _Features]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Ridge:
+    """Ridge regression that has been fitted."""
+
+    weights: _Vector
+    """(D,)."""
+    mean: float
+    """Mean label of train: what a sample without features is given."""
+    penalty: float
+    """The one of several with the smallest mean absolute error on valid."""
+    features: Callable[[SplitData], _Features]
+    """What the weights are for, from any split; what it needs to know it learnt on train."""
+
+    def predict(self, data: SplitData) -> _Vector:
+        """Return the scores (N,) of a split."""
+        return self.features(data).times(self.weights) + self.mean
+
+
+def fit_ridge(
+    train: SplitData, valid: SplitData, modality: Modality, columns: Integers | None = None
+) -> Ridge:
+    """Return ridge regression on one modality, the penalty the best of four on valid.
+
+    Text: word and word-pair counts, weighted by rarity. Audio and vision: the mean frame of every
+    sample, standardised by train.
+
+    Args:
+        train: what is fitted.
+        valid: what chooses the penalty.
+        modality: whose features.
+        columns: numbers of the features of audio or vision that are seen; None: all.
+    """
     if modality is Modality.TEXT:
-        return _count_words(splits)
-    pooled = {s: pool(ragged_of(data, modality)).astype(np.float64) for s, data in splits.items()}
-    mean, spread = pooled[Split.TRAIN].mean(axis=0), pooled[Split.TRAIN].std(axis=0)
+        return _fit(_count_words(train), train, valid, _WORD_PENALTIES)
+    return _fit(_mean_frames(train, modality, columns), train, valid, _PENALTIES)
+
+
+def fit_ridge_together(train: SplitData, valid: SplitData, parts: Sequence[Ridge]) -> Ridge:
+    """Return ridge regression on the features of several together.
+
+    Every part keeps its own penalty; what all are multiplied with is the best of three on valid.
+    """
+    scales = [part.penalty**-0.5 for part in parts]
+
+    def features(data: SplitData) -> _Features:
+        return _join([part.features(data) for part in parts], scales)
+
+    return _fit(features, train, valid, _JOINT_PENALTIES)
+
+
+def describe_ridge(
+    splits: Mapping[Split, SplitData], modalities: Sequence[Modality]
+) -> dict[str, dict[str, float]]:
+    """Return what ridge regression on one modality reaches on test: `mae` and `corr`."""
+    found: dict[str, dict[str, float]] = {}
+    truth = np.asarray(splits[Split.TEST].labels, np.float64)
+    for modality in (part for part in MODALITIES if part in modalities):
+        ridge = fit_ridge(splits[Split.TRAIN], splits[Split.VALID], modality)
+        scores = ridge.predict(splits[Split.TEST])
+        found[modality] = {"mae": float(np.abs(scores - truth).mean())}
+        if scores.std() > 0 and truth.std() > 0:
+            found[modality]["corr"] = float(np.corrcoef(scores, truth)[0, 1])
+    return found
+
+
+def _join(parts: Sequence[_Features], scales: Sequence[float]) -> _Features:
+    """Return the features of several side by side, each multiplied with its scale."""
+    ends = np.cumsum([part.num_features for part in parts])
+
+    def times(weights: _Vector) -> _Vector:
+        own = np.split(weights, ends[:-1])
+        products = [p.times(w) * s for p, w, s in zip(parts, own, scales, strict=True)]
+        return np.sum(products, axis=0)
+
+    def transposed_times(values: _Vector) -> _Vector:
+        return np.concatenate(
+            [p.transposed_times(values) * s for p, s in zip(parts, scales, strict=True)]
+        )
+
+    return _Features(int(ends[-1]), times, transposed_times)
+
+
+def _mean_frames(
+    train: SplitData, modality: Modality, columns: Integers | None
+) -> Callable[[SplitData], _Features]:
+    """Return what makes mean frames, standardised by train, of a split."""
+
+    def mean_frames(data: SplitData) -> _Vector:
+        means = pool(ragged_of(data, modality)).astype(np.float64)
+        return means if columns is None else means[:, columns]
+
+    known = mean_frames(train)
+    mean, spread = known.mean(axis=0), known.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    return {split: _dense((values - mean) / spread) for split, values in pooled.items()}
+    return lambda data: _dense((mean_frames(data) - mean) / spread)
 
 
-def _count_words(splits: Mapping[Split, SplitData]) -> dict[Split, _Features]:
-    """Return hashed words and word pairs, weighted by rarity in train, rows of length one."""
-    pairs = {split: _find_words(data.transcripts) for split, data in splits.items()}
-    known, appears = np.unique(pairs[Split.TRAIN][1], return_counts=True)
-    rarity = np.log((1 + splits[Split.TRAIN].size) / (1 + appears)) + 1
-    features: dict[Split, _Features] = {}
-    for split, (rows, words) in pairs.items():
+def _count_words(train: SplitData) -> Callable[[SplitData], _Features]:
+    """Return what makes hashed words and word pairs of a split.
+
+    They are weighted by rarity in train, and rows have length one.
+    """
+    known, appears = np.unique(_find_words(train.transcripts)[1], return_counts=True)
+    rarity = np.log((1 + train.size) / (1 + appears)) + 1
+
+    def features(data: SplitData) -> _Features:
+        rows, words = _find_words(data.transcripts)
         is_known = np.isin(words, known)
         rows, columns = rows[is_known], np.searchsorted(known, words[is_known])
         weights = rarity[columns]
-        squares = _add(rows, weights**2, splits[split].size)
+        squares = _add(rows, weights**2, data.size)
         weights = weights / np.sqrt(squares)[rows]
-        features[split] = _sparse(rows, columns, weights, (splits[split].size, len(known)))
+        return _sparse(rows, columns, weights, (data.size, len(known)))
+
     return features
 
 
@@ -118,23 +193,22 @@ def _find_words(transcripts: Sequence[str]) -> tuple[Array, Array]:
     return np.array(rows, np.int64), np.array(columns, np.int64)
 
 
-def _fit_and_score(
-    features: Mapping[Split, _Features],
-    labels: Mapping[Split, _Vector],
+def _fit(
+    features: Callable[[SplitData], _Features],
+    train: SplitData,
+    valid: SplitData,
     penalties: Sequence[float],
-) -> dict[str, float]:
-    mean = float(labels[Split.TRAIN].mean())
-    best_mae, best = np.inf, np.zeros(features[Split.TRAIN].num_features)
+) -> Ridge:
+    labels, truth = (np.asarray(data.labels, np.float64) for data in (train, valid))
+    known, judged = features(train), features(valid)
+    mean = float(labels.mean())
+    errors: list[float] = []
+    weights: list[_Vector] = []
     for penalty in penalties:
-        weights = _solve(features[Split.TRAIN], labels[Split.TRAIN] - mean, penalty)
-        error = features[Split.VALID].times(weights) + mean - labels[Split.VALID]
-        if (mae := float(np.abs(error).mean())) < best_mae:
-            best_mae, best = mae, weights
-    scores, truth = features[Split.TEST].times(best) + mean, labels[Split.TEST]
-    found = {"mae": float(np.abs(scores - truth).mean())}
-    if scores.std() > 0 and truth.std() > 0:
-        found["corr"] = float(np.corrcoef(scores, truth)[0, 1])
-    return found
+        weights.append(_solve(known, labels - mean, penalty))
+        errors.append(float(np.abs(judged.times(weights[-1]) + mean - truth).mean()))
+    best = int(np.argmin(errors))
+    return Ridge(weights[best], mean, penalties[best], features)
 
 
 def _solve(features: _Features, labels: _Vector, penalty: float) -> _Vector:

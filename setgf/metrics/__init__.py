@@ -8,6 +8,7 @@ is refused with a `MetricError` that names the samples.
 
 from setgf.metrics.classes import class_counts, class_names, classify, confusion
 from setgf.metrics.classification import score_classes
+from setgf.metrics.majority import majority_label
 from setgf.metrics.names import Direction, direction, metric_names
 from setgf.metrics.regression import score
 
@@ -18,6 +19,7 @@ __all__ = [
     "classify",
     "confusion",
     "direction",
+    "majority_label",
     "metric_names",
     "score",
     "score_classes",

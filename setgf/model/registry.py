@@ -32,6 +32,7 @@ _NETWORKS: Mapping[str, tuple[str, str]] = {
     "almt": ("setgf.model.baselines.almt", "AlmtNetwork"),
 }
 """Module and class of every network, loaded when it is asked for."""
+_FLOORS = ("majority", "median", "ridge")
 
 
 class NetworkClass(Protocol):
@@ -61,7 +62,12 @@ def network_names() -> tuple[str, ...]:
 
 def model_names() -> tuple[str, ...]:
     """Return every name `model.name` may have, SETGF first."""
-    return network_names()
+    return (*network_names(), *floor_names())
+
+
+def floor_names() -> tuple[str, ...]:
+    """Return the models without gradients, computed in closed form (`setgf.training.floor`)."""
+    return _FLOORS
 
 
 def network_class(name: str) -> NetworkClass:
@@ -70,6 +76,11 @@ def network_class(name: str) -> NetworkClass:
     Raises:
         ConfigError: there is no such network.
     """
+    if name in _FLOORS:
+        raise ConfigError(
+            f"`model.name` is `{name}`, which is computed in closed form and has no network. "
+            f"Choose one of: {', '.join(network_names())}."
+        )
     if name not in _NETWORKS:
         raise ConfigError(f"No model `{name}`. Known models: {', '.join(model_names())}.")
     module, found = _NETWORKS[name]

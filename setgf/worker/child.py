@@ -74,13 +74,17 @@ def train_attempt(
     import torch
 
     from setgf.data.store import open_store
+    from setgf.model.registry import floor_names
     from setgf.runs.environment import write_environment
     from setgf.training.fit import fit
+    from setgf.training.floor import fit_floor
 
     store = open_store(home, config.data.name)
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     write_environment(run, data_fingerprint=store.manifest.fingerprint, gpu=gpu)
     with Beating(attempt) as beating:
+        if config.model.name in floor_names():
+            return fit_floor(config, store, recorder, on_progress=on_progress)
         return fit(
             config,
             store,

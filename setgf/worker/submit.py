@@ -26,7 +26,7 @@ from setgf.config import (
 from setgf.config.settings import flatten_plain
 from setgf.errors import ConfigError
 from setgf.home import Home
-from setgf.model.registry import model_names
+from setgf.model.registry import floor_names, model_names
 from setgf.runs.folder import RunIdentity, new_run_id
 from setgf.terms import MODALITIES, Dataset, metric_names
 
@@ -157,7 +157,7 @@ def edited_values(job: Job, assignments: Sequence[str]) -> dict[str, Any]:
         "variant": config.variant,
         "model": config.model.name,
         "seed": config.seed,
-        "max_epochs": config.train.max_epochs,
+        "max_epochs": _max_epochs(config),
     }
 
 
@@ -229,7 +229,8 @@ def _check(configs: Sequence[ExperimentConfig], dataset: Dataset) -> None:
             raise ConfigError(
                 f"`train.monitor` is {monitor}, but {dataset} is scored by {', '.join(known)}."
             )
-    for encoder in sorted({config.text.encoder for config in configs}):
+    read = [config for config in configs if config.model.name not in floor_names()]
+    for encoder in sorted({config.text.encoder for config in read}):
         encoder_folder(encoder)
 
 
@@ -264,7 +265,7 @@ def _job(
         data_name=request.data_name,
         model=config.model.name,
         seed=config.seed,
-        max_epochs=config.train.max_epochs,
+        max_epochs=_max_epochs(config),
         gpus=_gpus(request, config),
         memory_mib=request.memory_mib,
         time_limit=request.time_limit,
@@ -280,6 +281,10 @@ def _job(
     )
 
 
+def _max_epochs(config: ExperimentConfig) -> int:
+    return 1 if config.model.name in floor_names() else config.train.max_epochs
+
+
 def _gpus(request: Request, config: ExperimentConfig) -> float:
     if request.gpus is not None:
         if request.gpus > 0 and config.train.device == "cpu":
@@ -287,6 +292,8 @@ def _gpus(request: Request, config: ExperimentConfig) -> float:
         if request.gpus == 0 and config.train.device == "cuda":
             raise ConfigError("`train.device` is cuda, so the job needs a GPU; ask for 1.")
         return request.gpus
+    if config.model.name in floor_names():
+        return 0.0
     has_any = config.train.device == "cuda" or Path("/proc/driver/nvidia/gpus").is_dir()
     return 1.0 if has_any and config.train.device != "cpu" else 0.0
 

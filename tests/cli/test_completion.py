@@ -62,11 +62,9 @@ def test_bash_is_offered_what_the_database_holds(queue: Path) -> None:
 
 def test_bash_is_offered_the_words_of_the_package(queue: Path) -> None:
     assert bash("setgf queue add --data ") == ["small"]
-    assert bash("setgf queue add --model setgf,te") == ["setgf,text_only"]
+    assert bash("setgf queue add --model setgf,tex") == ["setgf,text_only"]
     assert "mosi" in bash("setgf queue add --preset ")
-    assert bash("setgf queue add --set optim.wei") == [
-        "optim.weight_decay=", "optim.weight_decay=0.01",
-    ]  # fmt: skip
+    assert bash("setgf queue add --set train.pat") == ["train.patience=", "train.patience=8"]
     assert "patience=" not in bash("setgf queue add --grid ")
     assert bash("setgf queue add --grid pati") == ["patience=", "patience=8"]
     assert bash("setgf que") == ["queue"]

@@ -55,7 +55,7 @@ def refuse(store: Home, error: type[Exception], match: str, **changes) -> None:
 def test_what_a_user_gets_wrong_is_found_before_anything_is_queued(store: Home) -> None:
     refuse(store, UnknownSettingError, "Did you mean `max_epochs`", settings={"max_epoch": 1})
     refuse(store, ConfigError, "`train.max_epochs` must be 1 or more", settings={"max_epochs": 0})
-    refuse(store, ConfigError, "No model `mult`. Known models: setgf", models=("mult",))
+    refuse(store, ConfigError, "No model `nothing`. Known models: setgf", models=("nothing",))
     refuse(store, EncoderError, "No text encoder folder", settings={"text.encoder": "/nowhere"})
     refuse(store, ConfigError, "`train.monitor` is acc2, but mosi", settings={"monitor": "acc2"})
     refuse(store, ConfigError, "No preset `fast`", preset="fast")
@@ -166,3 +166,15 @@ def test_a_feature_the_store_does_not_have_is_refused(store: Home) -> None:
         "`data.audio_features` names feature 9, but audio of the feature store `small` has",
         settings={"data.audio_features": "0-2,9"},
     )
+
+
+def test_a_floor_has_one_epoch_and_needs_neither_encoder_nor_gpu(store: Home) -> None:
+    settings = {"text.encoder": "/nowhere", "train.device": "cuda"}
+
+    floor, network = (
+        plan_jobs(store, request(models=(model,), settings=own))[0]
+        for model, own in (("ridge", settings), ("setgf", {"train.device": "cuda"}))
+    )
+
+    assert (floor.max_epochs, floor.gpus) == (1, 0.0)
+    assert (network.max_epochs, network.gpus) == (30, 1.0)
