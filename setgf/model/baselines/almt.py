@@ -16,7 +16,6 @@ Shapes: B batch, T steps of a modality, F feature width, K tokens, D model width
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
-from setgf.model.attention import AttentionBlock, AttentionStack, BlockSizes, attend, block_sizes
+from setgf.model.attention import AttentionBlock, AttentionStack, BlockSizes, attend
 from setgf.model.base import Network
 from setgf.model.baselines.crossmodal import add_positions
 from setgf.model.output import ModelOutput
@@ -32,6 +31,16 @@ from setgf.model.sequence import Sequence
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import MODALITIES, Branch, Modality
 
+SIZES = BlockSizes(
+    width=128,
+    heads=8,
+    attention_dropout=0.0,
+    feedforward_dropout=0.0,
+    null_key=False,
+    feedforward_factor=1,
+)
+FUSION_BLOCKS = 2
+"""Blocks of the cross-transformer: 2 on MOSI, 4 on MOSEI and SIMS; the sizes are the same."""
 NUM_TOKENS = 8
 """K, learnt tokens a modality is summed up in; the same on every data set."""
 DEPTH = 3
@@ -129,8 +138,7 @@ class CrossTransformer(nn.Module):
 class AlmtNetwork(Network):
     """Token encoders, text at three depths, the hyper-modality and a cross-transformer.
 
-    The authors' settings: `model.width=128`, `model.heads=8`, `model.blocks=2` (4 on MOSEI and
-    SIMS; blocks of the cross-transformer), no dropout.
+    The authors have no dropout (`text.dropout=0`).
 
     Where the public code differs: frames that are padding are attended, positions are learnt for
     every frame up to a fixed length (here: sinusoids of real frames), and the hyper-modality is
@@ -141,21 +149,18 @@ class AlmtNetwork(Network):
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:
         super().__init__(text_encoder, text_dropout=config.text.dropout)
-        model = config.model
-        # Feed-forward layers as wide as the model, in every published setting.
-        sizes = replace(block_sizes(model, null_key=False), feedforward_factor=1)
         widths = (text_encoder.width, facts.audio_width, facts.vision_width)
         self.encoders = nn.ModuleDict(
             {
-                modality.value: TokenEncoder(sizes, width)
+                modality.value: TokenEncoder(SIZES, width)
                 for modality, width in zip(MODALITIES, widths, strict=True)
             }
         )
-        self.deepen = nn.ModuleList(AttentionBlock(sizes) for _ in range(DEPTH - 1))
-        self.hyper = _learnt_tokens(NUM_TOKENS, model.width)
-        self.updates = nn.ModuleList(HyperUpdate(sizes) for _ in range(DEPTH))
-        self.fuse = CrossTransformer(sizes, model.blocks)
-        self.score = nn.Linear(model.width, 1)
+        self.deepen = nn.ModuleList(AttentionBlock(SIZES) for _ in range(DEPTH - 1))
+        self.hyper = _learnt_tokens(NUM_TOKENS, SIZES.width)
+        self.updates = nn.ModuleList(HyperUpdate(SIZES) for _ in range(DEPTH))
+        self.fuse = CrossTransformer(SIZES, FUSION_BLOCKS)
+        self.score = nn.Linear(SIZES.width, 1)
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score of the fusion branch."""

@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from setgf.config import ModelConfig
-from setgf.model.attention import AttentionBlock, BlockSizes, block_sizes
+from setgf.model.attention import AttentionBlock, BlockSizes
 from setgf.model.sequence import AttentionPooling, Sequence
 
 PERIOD = 10000.0
 """Base of the sinusoids' wavelengths ("Attention is all you need", 3.5)."""
-
-
-def crossmodal_sizes(config: ModelConfig) -> BlockSizes:
-    """Return the block sizes of a cross-modal transformer: ReLU, and no null key."""
-    return replace(block_sizes(config, null_key=False), activation=nn.ReLU)
 
 
 class TemporalConvolution(nn.Module):

@@ -13,7 +13,7 @@ Shapes: B batch, F feature width, H hidden width of an LSTM, D model width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
 from setgf.model.baselines.misa_losses import Subspaces, subspace_losses
+from setgf.model.heads import head_dropout
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import Sequence, as_sequence, pack
 from setgf.model.text_encoder import TextEncoder
@@ -32,8 +33,12 @@ SIMILARITY_WEIGHT = 0.3
 DIFFERENCE_WEIGHT = 0.1
 RECONSTRUCTION_WEIGHT = 1.0
 """Weights of the three losses in MMSA's settings for MOSI."""
+WIDTH = 128
+"""D; the same on every data set but SIMSv2."""
+HEADS = 2
 FEEDFORWARD_WIDTH = 2048
-"""Hidden units of the fusion layer (torch's own default, which the authors leave)."""
+DROPOUT = 0.1
+"""Of the fusion layer; the last two are torch's own defaults, which the authors leave."""
 
 
 class StackedRecurrence(nn.Module):
@@ -65,37 +70,39 @@ class StackedRecurrence(nn.Module):
 class MisaNetwork(Network):
     """Shared and private subspaces of the three modalities, a fusion layer and two output layers.
 
-    Reads the transcript as one vector, in the paper its mean: `text.pooling=mean`. MMSA's settings
-    for MOSI: `model.width=128`, `model.heads=2`, `model.head_dropout=0.2`, and LSTMs as wide as
-    their features (`model.audio_hidden=5`, `model.vision_hidden=20`).
+    Reads the transcript as one vector, in the paper its mean: `text.pooling=mean`. LSTMs are as
+    wide as their features, but no wider than D: SIMS has 709. MMSA's other settings for MOSI are
+    `text.dropout=0` and `model.head_dropout=0.2`.
 
     The task loss is the mean absolute error, as every model's here, and not squared. A modality a
     sample does not have takes no part in the three further losses.
     """
 
+    compares_samples: ClassVar[bool] = True
+
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:
         super().__init__(text_encoder, text_dropout=config.text.dropout)
-        model, width = config.model, config.model.width
-        self.audio = StackedRecurrence(facts.audio_width, model.audio_hidden)
-        self.vision = StackedRecurrence(facts.vision_width, model.vision_hidden)
-        in_widths = (text_encoder.width, 4 * model.audio_hidden, 4 * model.vision_hidden)
+        audio_hidden, vision_hidden = min(facts.audio_width, WIDTH), min(facts.vision_width, WIDTH)
+        self.audio = StackedRecurrence(facts.audio_width, audio_hidden)
+        self.vision = StackedRecurrence(facts.vision_width, vision_hidden)
+        in_widths = (text_encoder.width, 4 * audio_hidden, 4 * vision_hidden)
         self.project = nn.ModuleDict(
             {
-                m.value: nn.Sequential(nn.Linear(in_width, width), nn.ReLU(), nn.LayerNorm(width))
+                m.value: nn.Sequential(nn.Linear(in_width, WIDTH), nn.ReLU(), nn.LayerNorm(WIDTH))
                 for m, in_width in zip(MODALITIES, in_widths, strict=True)
             }
         )
-        self.private = nn.ModuleDict({m.value: _sigmoid_layer(width) for m in MODALITIES})
-        self.shared = _sigmoid_layer(width)
-        self.rebuild = nn.ModuleDict({m.value: nn.Linear(width, width) for m in MODALITIES})
+        self.private = nn.ModuleDict({m.value: _sigmoid_layer(WIDTH) for m in MODALITIES})
+        self.shared = _sigmoid_layer(WIDTH)
+        self.rebuild = nn.ModuleDict({m.value: nn.Linear(WIDTH, WIDTH) for m in MODALITIES})
         self.fuse = nn.TransformerEncoderLayer(
-            width, model.heads, FEEDFORWARD_WIDTH, model.feedforward_dropout, batch_first=True
+            WIDTH, HEADS, FEEDFORWARD_WIDTH, DROPOUT, batch_first=True
         )
-        self.first = nn.Linear(6 * width, 3 * width)
-        self.dropout = nn.Dropout(model.head_dropout)
-        self.second = nn.Linear(3 * width, 1)
+        self.first = nn.Linear(6 * WIDTH, 3 * WIDTH)
+        self.dropout = nn.Dropout(head_dropout(config.model, Branch.FUSION))
+        self.second = nn.Linear(3 * WIDTH, 1)
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch, and the three further losses."""
@@ -120,7 +127,7 @@ class MisaNetwork(Network):
         audio = as_sequence(batch.audio, batch.audio_lengths)
         vision = as_sequence(batch.vision, batch.vision_lengths)
         read = {
-            Modality.TEXT: self.encode_text(batch).pooled,
+            Modality.TEXT: self.encode_text(batch, only_pooled=True).pooled,
             Modality.AUDIO: self.audio(audio),
             Modality.VISION: self.vision(vision),
         }

@@ -21,13 +21,9 @@ from torch import nn
 
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
+from setgf.model.attention import BlockSizes
 from setgf.model.base import Network
-from setgf.model.baselines.crossmodal import (
-    ModalityMemory,
-    TemporalConvolution,
-    add_positions,
-    crossmodal_sizes,
-)
+from setgf.model.baselines.crossmodal import ModalityMemory, TemporalConvolution, add_positions
 from setgf.model.fusion import CrossModalMappings, Sequences, TextOrientedAttention, mapping_pairs
 from setgf.model.heads import BranchHeads, branch_widths
 from setgf.model.output import ModelOutput
@@ -35,12 +31,23 @@ from setgf.model.sequence import Sequence, masked_max, pack, unpack
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import MODALITIES, Branch, Modality
 
+SIZES = BlockSizes(
+    width=50,
+    heads=5,
+    attention_dropout=0.1,
+    feedforward_dropout=0.1,
+    null_key=False,
+    activation=nn.ReLU,
+)
+NUM_BLOCKS = 2
+"""Of mappings and memories. Width, heads and blocks are the same on every data set."""
+AUDIO_HIDDEN = 16
+VISION_HIDDEN = 64
 TEXT_KERNEL = 1
 AUDIO_KERNEL = 1
 VISION_KERNEL = 3
-"""Steps of the convolutions (`msa.md` 3.5, MOSI; 1 to 5 on other sets)."""
-MEMORY_BLOCKS = 2
-"""Blocks of a memory; the same on every data set in the published settings."""
+"""Hidden units of the LSTMs and steps of the convolutions: MMSA's for MOSI, as the dropouts are;
+on other sets 16 or 32, 32 or 64, and 1 to 5 (`msa.md` 3.5)."""
 
 
 class RecurrentConvolution(nn.Module):
@@ -66,9 +73,8 @@ class TetfnNetwork(Network):
     """Text-oriented attention and mappings, a memory for each modality, and four heads.
 
     Unimodal tasks are taught as Self-MM's are; `labels.mode=reference` is the published way.
-    MMSA's settings for MOSI: `model.width=50`, `model.heads=5`, `model.blocks=2`,
-    `model.audio_hidden=16`, `model.vision_hidden=64`, heads of 64, 32, 32 and 16 without dropout,
-    `text.dropout=0`.
+    MMSA's settings for MOSI are `text.dropout=0`, `model.head_dropout=0` and heads of 64
+    (`model.fusion_width`), 32, 32 and 16.
 
     Where the public code differs (`msa.md` 3.6, fault 16): vision has a kernel of its own, padding
     is read by no LSTM and seen by no attention, no future is masked, positions are of real steps
@@ -82,19 +88,18 @@ class TetfnNetwork(Network):
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:
         super().__init__(text_encoder, text_dropout=config.text.dropout)
-        model, sizes = config.model, crossmodal_sizes(config.model)
-        width = model.width
+        width = SIZES.width
         self.text = TemporalConvolution(text_encoder.width, width, kernel=TEXT_KERNEL)
         self.audio = RecurrentConvolution(
-            facts.audio_width, model.audio_hidden, width, kernel=AUDIO_KERNEL
+            facts.audio_width, AUDIO_HIDDEN, width, kernel=AUDIO_KERNEL
         )
         self.vision = RecurrentConvolution(
-            facts.vision_width, model.vision_hidden, width, kernel=VISION_KERNEL
+            facts.vision_width, VISION_HIDDEN, width, kernel=VISION_KERNEL
         )
-        self.attention = TextOrientedAttention(sizes, model.blocks, text_mediation=True)
-        self.mappings = CrossModalMappings(sizes, model.blocks, mapping_pairs("both"))
+        self.attention = TextOrientedAttention(SIZES, NUM_BLOCKS, text_mediation=True)
+        self.mappings = CrossModalMappings(SIZES, NUM_BLOCKS, mapping_pairs("both"))
         self.memories = nn.ModuleDict(
-            {modality.value: ModalityMemory(sizes, 2, MEMORY_BLOCKS) for modality in MODALITIES}
+            {modality.value: ModalityMemory(SIZES, 2, NUM_BLOCKS) for modality in MODALITIES}
         )
         widths = {
             Branch.FUSION: 3 * 2 * width,
@@ -102,7 +107,7 @@ class TetfnNetwork(Network):
             Branch.AUDIO: width,
             Branch.VISION: width,
         }
-        self.heads = BranchHeads(branch_widths(config, widths), model)
+        self.heads = BranchHeads(branch_widths(config, widths), config.model)
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return scores and features of all branches that have a head."""
