@@ -25,9 +25,8 @@ from db.records import Curve, Point
 from db.runs import add_run
 from db.upkeep import vacuum
 from setgf.home import Home
-from tests.benchmarks.listing import attempt_of
 from tests.benchmarks.table import heading, median, show
-from tests.db.builders import NOW, new_run, running_job
+from tests.db.builders import NOW, new_attempt, new_run, running_job
 from tui.database_gateway import DatabaseGateway
 from tui.plotting.chart import View, draw
 from tui.plotting.lines import XAxis
@@ -219,7 +218,7 @@ def _thousand(home: Home, database: Database) -> list[list[str]]:
         ]
         with database.write(durable=False) as connection:
             add_run(connection, new_run(run_id))
-            add_attempt(connection, attempt_of(run_id))
+            add_attempt(connection, new_attempt(run_id))
             ingest(connection, run_id, 1, batch, points_offset=28 * POINTS_A_RUN)
 
     def grouped() -> None:

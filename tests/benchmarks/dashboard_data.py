@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from db.engine import Database, open_database
 from db.jobs import add_attempt
 from db.metrics import ingest
-from db.records import Attempt, Point
+from db.records import Point
 from db.runs import add_run, set_final_metrics, update_run
-from tests.db.builders import new_run
+from tests.db.builders import new_attempt, new_run
 
 NUM_SERIES = 100
 NUM_LIVE = 8
@@ -77,7 +77,7 @@ def _add(
         created_at=begun + (LATER_SECONDS if is_live else 0) - 10 * number,
     )
     add_run(connection, run)
-    add_attempt(connection, _attempt(run_id, begun))
+    add_attempt(connection, new_attempt(run_id, started_at=begun))
     points = [
         Point(series=name, step=10 * epoch, epoch=epoch, value=chance.random(), time=begun + epoch)
         for name in names
@@ -141,27 +141,3 @@ class Training:
                     ingest(connection, id_of(number), 1, points, points_offset=self._offset)
                     update_run(connection, id_of(number), attempt=1, now=now, step=steps[-1])
             self._steps = steps[-1]
-
-
-def _attempt(run_id: str, begun: float) -> Attempt:
-    return Attempt(
-        job_id=None,
-        run_id=run_id,
-        number=1,
-        worker_id=None,
-        host="host",
-        boot_id="boot",
-        pid=None,
-        pid_start=None,
-        devices=(),
-        started_at=begun,
-        ended_at=None,
-        outcome=None,
-        exit_code=None,
-        failure_class=None,
-        error=None,
-        resume_step=0,
-        log_path="",
-        points_offset=0,
-        events_offset=0,
-    )

@@ -21,10 +21,10 @@ from db.engine import Database, open_database
 from db.jobs import add_attempt
 from db.metrics import ingest
 from db.query import Query
-from db.records import Attempt, Point
+from db.records import Point
 from db.runs import add_run, add_tag, set_final_metrics, update_run
 from tests.benchmarks.table import heading, interleaved, median, show
-from tests.db.builders import NOW, new_run
+from tests.db.builders import NOW, new_attempt, new_run
 
 NUM_RUNS = 1000
 NUM_SERIES = 100
@@ -62,7 +62,7 @@ def _fill(database: Database) -> None:
         run = new_run(run_id, settings=settings, seed=number, created_at=NOW + number)
         with database.write(durable=False) as connection:
             add_run(connection, run)
-            add_attempt(connection, attempt_of(run_id))
+            add_attempt(connection, new_attempt(run_id))
             points = [
                 Point(series=name, step=step, epoch=1, value=chance.random(), time=NOW + step)
                 for name in names
@@ -74,31 +74,6 @@ def _fill(database: Database) -> None:
             update_run(connection, run_id, attempt=1, state="succeeded", started_at=NOW)
             if number % 10 == 0:
                 add_tag(connection, run_id, "tenth", actor="ada", now=NOW)
-
-
-def attempt_of(run_id: str) -> Attempt:
-    """Return the attempt of a run that no job made."""
-    return Attempt(
-        job_id=None,
-        run_id=run_id,
-        number=1,
-        worker_id=None,
-        host="host",
-        boot_id="boot",
-        pid=None,
-        pid_start=None,
-        devices=(),
-        started_at=NOW,
-        ended_at=None,
-        outcome=None,
-        exit_code=None,
-        failure_class=None,
-        error=None,
-        resume_step=0,
-        log_path="",
-        points_offset=0,
-        events_offset=0,
-    )
 
 
 def _in_python(database: Database) -> list[list[str]]:

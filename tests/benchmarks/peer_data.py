@@ -16,8 +16,7 @@ from db.jobs import add_attempt
 from db.metrics import ingest
 from db.records import JobState, Point
 from db.runs import add_run, update_run
-from tests.benchmarks.listing import attempt_of
-from tests.db.builders import new_run
+from tests.db.builders import new_attempt, new_run
 
 RUNS, STEPS, LONG = 1000, 1000, 1_000_000
 LONG_RUN = "long0000"
@@ -81,7 +80,7 @@ def _store(
             created = time.time() - number
             run = new_run(run_id, seed=number % 10, name=f"run {number}", created_at=created)
             add_run(connection, run, state=JobState.RUNNING)
-            add_attempt(connection, attempt_of(run_id))
+            add_attempt(connection, new_attempt(run_id))
         ingest(connection, run_id, 1, points, points_offset=POINT_BYTES * (before + len(points)))
         state = JobState.SUCCEEDED if is_over else JobState.RUNNING
         update_run(connection, run_id, attempt=1, state=state.value, started_at=time.time())

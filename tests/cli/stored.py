@@ -15,6 +15,7 @@ from db.runs import add_run, set_final_metrics, update_run
 from setgf.config import build_config
 from setgf.home import find_home
 from setgf.terms import Dataset
+from tests.db.builders import new_attempt
 
 
 @contextmanager
@@ -94,24 +95,11 @@ def store_run(
 
 def make_attempt(run_id: str, started_at: float) -> Attempt:
     """Return the first attempt of a foreground run."""
-    return Attempt(
-        job_id=None,
-        run_id=run_id,
-        number=1,
-        worker_id=None,
+    return new_attempt(
+        run_id,
         host="here",
-        boot_id="boot",
-        pid=None,
-        pid_start=None,
-        devices=(),
         started_at=started_at,
         ended_at=started_at + 65,
         outcome="succeeded",
         exit_code=0,
-        failure_class=None,
-        error=None,
-        resume_step=0,
-        log_path="",
-        points_offset=0,
-        events_offset=0,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db.engine import Database
 from db.jobs import add_jobs, claim, start_attempt
-from db.records import Claim, Device, Job, NewJob, NewRun, NewWorker, Point
+from db.records import Attempt, Claim, Device, Job, NewJob, NewRun, NewWorker, Point
 from db.runs import add_run
 from db.workers import register_worker
 
@@ -56,6 +56,32 @@ def new_run(run_id: str = "run00001", **changes: Any) -> NewRun:
         "created_at": NOW,
     }
     return NewRun(**{**values, **changes})
+
+
+def new_attempt(run_id: str = "run00001", **changes: Any) -> Attempt:
+    """Return the first attempt of a run that no job made."""
+    values: dict[str, Any] = {
+        "job_id": None,
+        "run_id": run_id,
+        "number": 1,
+        "worker_id": None,
+        "host": "host",
+        "boot_id": "boot",
+        "pid": None,
+        "pid_start": None,
+        "devices": (),
+        "started_at": NOW,
+        "ended_at": None,
+        "outcome": None,
+        "exit_code": None,
+        "failure_class": None,
+        "error": None,
+        "resume_step": 0,
+        "log_path": "",
+        "points_offset": 0,
+        "events_offset": 0,
+    }
+    return Attempt(**{**values, **changes})
 
 
 def new_device(worker_id: str, name: str, **changes: Any) -> Device:

@@ -19,11 +19,10 @@ from db.errors import FilterError
 from db.jobs import add_attempt
 from db.metrics import ingest
 from db.query import Query
-from db.records import Attempt
 from db.run_list import Choice, connect, executor, list_rows
 from db.runs import add_run, archive, set_final_metrics
 from db.tables import runs
-from tests.db.builders import NOW, new_run, points
+from tests.db.builders import NOW, new_attempt, new_run, points
 
 Predicate = Callable[[Mapping[str, Any]], bool]
 
@@ -90,32 +89,8 @@ def store_facts(connection: Any, facts: Mapping[str, Any], *, created_at: float)
     if facts["test.acc7"] is not None:
         set_final_metrics(connection, run_id, {"test.acc7": facts["test.acc7"]}, attempt=1)
     if facts["last.train.loss"] is not None:
-        add_attempt(connection, foreground_attempt(run_id))
+        add_attempt(connection, new_attempt(run_id))
         ingest(connection, run_id, 1, points([9.0, facts["last.train.loss"]]), points_offset=56)
-
-
-def foreground_attempt(run_id: str) -> Attempt:
-    return Attempt(
-        job_id=None,
-        run_id=run_id,
-        number=1,
-        worker_id=None,
-        host="host",
-        boot_id="boot",
-        pid=1,
-        pid_start=1,
-        devices=(),
-        started_at=NOW,
-        ended_at=None,
-        outcome=None,
-        exit_code=None,
-        failure_class=None,
-        error=None,
-        resume_step=0,
-        log_path="",
-        points_offset=0,
-        events_offset=0,
-    )
 
 
 def quote(word: str) -> str:

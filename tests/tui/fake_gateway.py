@@ -22,6 +22,7 @@ from db.records import (
     SeriesSummary,
     Worker,
 )
+from tests.db.builders import new_attempt
 from tests.tui.fake_queue import FakeQueue
 from tests.tui.fake_run import FakeRun, drift
 from tests.tui.fake_runs import FakeRuns
@@ -310,26 +311,20 @@ class FakeGateway(FakeQueue, FakeRuns, FakeRun):
 
 
 def _attempt(of: Run) -> Attempt:
-    return Attempt(
+    is_live = of.state.is_live
+    return new_attempt(
+        of.id,
         job_id=of.job_id,
-        run_id=of.id,
-        number=1,
         worker_id="node-1-4321",
         host="node-1",
-        boot_id="b",
         pid=99,
         pid_start=1,
         devices=("cpu0",),
         started_at=of.started_at or NOW,
         ended_at=of.finished_at,
-        outcome=None if of.state.is_live else str(of.state),
-        exit_code=None if of.state.is_live else 0,
-        failure_class=None,
-        error=None,
-        resume_step=0,
+        outcome=None if is_live else str(of.state),
+        exit_code=None if is_live else 0,
         log_path=f"{of.folder}/a1/log.txt",
-        points_offset=0,
-        events_offset=0,
     )
 
 

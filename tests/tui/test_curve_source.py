@@ -14,8 +14,7 @@ from db.jobs import add_attempt
 from db.metrics import ingest, supersede
 from db.records import Curve, Point
 from setgf.home import Home
-from tests.benchmarks.listing import attempt_of
-from tests.db.builders import NOW, running_job
+from tests.db.builders import NOW, new_attempt, running_job
 from tui.database_gateway import DatabaseGateway
 from tui.plotting.lines import XAxis
 from tui.screens.curves import step_windows
@@ -83,7 +82,7 @@ def test_points_that_were_taken_back_are_forgotten(
     assert len(read(gateway, run_id).steps) == 4
 
     with database.write() as connection:
-        add_attempt(connection, replace(attempt_of(run_id), number=2))
+        add_attempt(connection, replace(new_attempt(run_id), number=2))
         supersede(connection, run_id, 2, 2)
 
     assert read(gateway, run_id).steps.tolist() == [1, 2]

@@ -13,7 +13,7 @@ from db.engine import open_database
 from db.jobs import add_attempt, add_jobs
 from db.metrics import ingest
 from db.predictions import store_predictions
-from db.records import Attempt, JobState, Point, Prediction, Sample
+from db.records import JobState, Point, Prediction, Sample
 from db.runs import add_run, set_final_metrics, update_run
 from db.workers import add_samples, register_worker
 from setgf.data.synthetic import synthesise
@@ -22,7 +22,7 @@ from setgf.metrics.classes import class_names
 from setgf.runs.folder import RunFolder
 from setgf.runs.recorder import FolderRecorder
 from setgf.terms import Dataset, Modality, Split
-from tests.db.builders import new_job, new_run, new_worker
+from tests.db.builders import new_attempt, new_job, new_run, new_worker
 from tui.compare_records import RowKind
 from tui.database_gateway import DatabaseGateway
 from tui.gateway import FilterProblem, GatewayError, MissingError
@@ -30,31 +30,6 @@ from tui.screens.run_label_parts import Measure, label_rows, measured
 
 NOW = 1_764_000_000.0
 RUN_ID = "bbbbbbb1"
-
-
-def attempt() -> Attempt:
-    """Return a first attempt in the foreground."""
-    return Attempt(
-        job_id=None,
-        run_id=RUN_ID,
-        number=1,
-        worker_id=None,
-        host="node-1",
-        boot_id="b",
-        pid=1,
-        pid_start=1,
-        devices=(),
-        started_at=NOW,
-        ended_at=None,
-        outcome=None,
-        exit_code=None,
-        failure_class=None,
-        error=None,
-        resume_step=0,
-        log_path="",
-        points_offset=0,
-        events_offset=0,
-    )
 
 
 @pytest.fixture
@@ -70,7 +45,7 @@ def gateway(home: Home) -> Iterator[DatabaseGateway]:
         add_jobs(c, [new_job(1), new_job(2)], actor="ada", now=NOW)
         folder = str(home.root / "runs" / RUN_ID)
         add_run(c, new_run(RUN_ID, seed=7, folder=folder), state=JobState.RUNNING)
-        add_attempt(c, attempt())
+        add_attempt(c, new_attempt(RUN_ID, started_at=NOW))
         found = [
             Point(series="train.loss", step=n, epoch=1, value=1 / n, time=NOW + n)
             for n in range(1, 51)
@@ -236,7 +211,9 @@ def test_samples_of_the_attempts_devices_are_read_once_and_then_only_new_ones(
     database = open_database(home.database_url)
     with database.write() as c:
         register_worker(c, new_worker("w1"), now=NOW)
-        add_attempt(c, replace(attempt(), number=2, worker_id="w1", devices=("cpu0",)))
+        add_attempt(
+            c, new_attempt(RUN_ID, started_at=NOW, number=2, worker_id="w1", devices=("cpu0",))
+        )
         add_samples(c, [device_sample(NOW - 5), device_sample(NOW + 1), device_sample(NOW + 3)])
     detail = gateway.run_detail(RUN_ID)
     assert detail is not None
@@ -270,7 +247,7 @@ def test_the_comparison_tests_against_the_baseline_and_leaves_published_rows_out
             run_id = f"aaaaaaa{place}"
             new = replace(new_run(run_id, seed=place), model=model, variant=model, data_name="mosi")
             add_run(c, new, state=JobState.RUNNING)
-            add_attempt(c, replace(attempt(), run_id=run_id))
+            add_attempt(c, new_attempt(run_id, started_at=NOW))
             set_final_metrics(c, run_id, {"test.mae": mae, "test.corr": 0.5}, attempt=1)
             update_run(c, run_id, attempt=1, state=JobState.SUCCEEDED)
     database.close()

@@ -11,36 +11,11 @@ import pytest
 
 from db.engine import Database, open_database
 from db.jobs import add_attempt
-from db.records import Attempt
 from db.runs import add_run, add_tag, archive, rename, set_final_metrics, update_run
 from setgf.home import Home
-from tests.db.builders import NOW, new_run
+from tests.db.builders import NOW, new_attempt, new_run
 from tui.database_gateway import DatabaseGateway
 from tui.gateway import FilterProblem, GatewayError, MissingError
-
-
-def attempt(run_id: str) -> Attempt:
-    return Attempt(
-        job_id=None,
-        run_id=run_id,
-        number=1,
-        worker_id=None,
-        host="host",
-        boot_id="boot",
-        pid=None,
-        pid_start=None,
-        devices=(),
-        started_at=NOW,
-        ended_at=None,
-        outcome=None,
-        exit_code=None,
-        failure_class=None,
-        error=None,
-        resume_step=0,
-        log_path="",
-        points_offset=0,
-        events_offset=0,
-    )
 
 
 @pytest.fixture
@@ -50,7 +25,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
         for number in range(3):
             run_id = f"run{number:05d}"
             add_run(connection, new_run(run_id, created_at=NOW + number))
-            add_attempt(connection, attempt(run_id))
+            add_attempt(connection, new_attempt(run_id))
     yield opened
     opened.close()
 
