@@ -23,7 +23,12 @@ from setgf.training.keeper import Keeper
 from setgf.training.optim import trainable
 from setgf.training.recorder import Recorder
 from setgf.training.session import Session, hash_weights
-from setgf.training.setup import build_session, check_monitor, choose_device
+from setgf.training.setup import (
+    build_session,
+    check_monitor,
+    choose_device,
+    speed_warnings,
+)
 
 BRANCH_METRICS = frozenset({"mae", "corr"})
 """Metrics of the unimodal branches that are logged every epoch; at the end, all are."""
@@ -100,7 +105,8 @@ def fit(
     run.start(resume_from)
     while not run.session.is_over:
         run.train_epoch()
-        evaluation = evaluate(run.session, run.valid, Split.VALID)
+        with run.session.judged():
+            evaluation = evaluate(run.session, run.valid, Split.VALID)
         run.end_epoch(evaluation)
     return run.conclude()
 
@@ -189,7 +195,7 @@ class _Run:
         )
         tokens, most = self.train.token_facts, self.config.data.max_tokens
         lost = tokens.warnings(Split.TRAIN, most) if "text" in self.config.data.modalities else ()
-        for warning in (*warnings, *lost):
+        for warning in (*warnings, *lost, *speed_warnings(self.config, session.device)):
             self.recorder.event("warning", message=warning)
         self.keeper.tell()
 
@@ -260,6 +266,7 @@ class _Run:
         )
         self._show(is_epoch_end=True)
         position.next_epoch()
+        self.session.note_time()
         if self.session.is_over or self.keeper.is_due(at_epoch_end=True):
             self.keeper.save()
 

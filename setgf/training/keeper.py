@@ -129,6 +129,7 @@ class Keeper:
         """
         assert self._best_file is not None, "the first epoch is always the best so far"
         state = self.folder.load(self.folder.find(self._best_file))
+        self.session.average = None  # the best weights are averages where these are on
         self.session.network.load_state_dict(state["network"])
 
     def _tell(self, entry: CheckpointEntry) -> None:

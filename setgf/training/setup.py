@@ -11,6 +11,7 @@ from setgf.metrics import metric_names
 from setgf.model.heads import unimodal_tasks
 from setgf.model.network import Network, build_network
 from setgf.terms import Dataset
+from setgf.training.averages import WeightAverage
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.epoch import num_steps
 from setgf.training.labels import LabelGenerator, build_labels
@@ -31,6 +32,9 @@ def build_session(config: ExperimentConfig, train: BatchSource) -> Session:
     device = choose_device(config.train.device)
     seed_everything(config.seed)
     network = build_network(config, train.facts).to(device)
+    steps = _num_steps(config, train.size)
+    if config.train.compile:
+        network.compile(dynamic=True)
     return Session(
         config=config,
         device=device,
@@ -38,9 +42,42 @@ def build_session(config: ExperimentConfig, train: BatchSource) -> Session:
         optimizer=build_optimizer(parameter_groups(network, config.optim), config.optim),
         labels=_build_labels(network, config, train, device),
         stopping=EarlyStopping(config.train),
-        total_steps=num_steps(train.size, config.optim) * config.train.max_epochs,
+        total_steps=steps * config.train.max_epochs,
         threads=threads,
+        scaler=torch.amp.GradScaler(device.type, enabled=config.train.precision == "float16"),
+        average=WeightAverage(network, config.optim.ema_decay) if config.optim.ema_decay else None,
     )
+
+
+def speed_warnings(config: ExperimentConfig, device: torch.device) -> tuple[str, ...]:
+    """Return a sentence for every setting that makes training slower than it has to be."""
+    if device.type != "cpu":
+        return ()
+    found: list[str] = []
+    if config.train.precision == "float16":  # measured: SETGF, torch 2.12, one thread
+        found.append(
+            "`train.precision` is `float16`, but training is on the CPU, which is about nine times "
+            "slower in it than in float32. Use `train.precision=bfloat16`, or a GPU."
+        )
+    if config.train.compile:
+        found.append(
+            "`train.compile` is true, but training is on the CPU, where compiling takes half a "
+            "minute or more and gains nothing (measured). Use `train.compile=false`, or a GPU."
+        )
+    return tuple(found)
+
+
+def _num_steps(config: ExperimentConfig, num_samples: int) -> int:
+    steps = num_steps(num_samples, config.optim)
+    if steps == 0:
+        raise ConfigError(
+            f"`optim.accumulation` is `reference`, which drops an epoch's last group of "
+            f"micro-batches where it is partial, but all {num_samples} samples make less than one "
+            f"group of {config.optim.accumulation_steps} x {config.optim.batch_size}: nothing "
+            "would ever be learnt. Use `optim.accumulation=mean`, or lower "
+            "`optim.accumulation_steps`."
+        )
+    return steps
 
 
 def check_monitor(config: ExperimentConfig, dataset: Dataset) -> None:
