@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tui.job_records import Alert, AlertKind, Watched
+if TYPE_CHECKING:
+    from tui.job_records import Alert, Watched
 
 MOST_KEPT = 200
 MOST_TOASTS = 3
@@ -52,6 +54,8 @@ class Alerts:
 
 def summary(alerts: Sequence[Alert]) -> str:
     """Return many alerts in one line: `2 runs have failed, 5 have finished`."""
+    from tui.job_records import AlertKind
+
     words = {
         AlertKind.FAILED: "failed",
         AlertKind.FINISHED: "finished",

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.screen import Screen
 
 from tui import theme
 from tui.gateway import Gateway
 from tui.messages import FrameRead, NothingChanged, OpenRun, OpenScreen
 from tui.plotting.glyphs import ASCII, UNICODE
+from tui.stylesheet import KeptStylesheet
 from tui.terminal import Abilities, AsciiFilter, ContrastFilter, PlainFilter
 from tui.watching import WATCH_SECONDS, Watch
 
@@ -90,6 +91,7 @@ class Dashboard(App[int]):
             theme_name: theme instead of the remembered one.
             watches: tell of failures and the like; a picture wants none of it.
         """
+        self.DEFAULT_MODE = first  # pyright: ignore[reportIncompatibleVariableOverride, reportConstantRedefinition, reportAttributeAccessIssue]
         super().__init__()
         self.gateway = gateway
         self.abilities = Abilities(has_colour=not self.no_color) if abilities is None else abilities
@@ -97,10 +99,11 @@ class Dashboard(App[int]):
         self.no_color = not self.abilities.has_colour
         self.watch_ = Watch(self, gateway, time, self._show_alerts)
         self._clock, self._watches = time, watches
-        self._first, self._until_idle, self._theme_name = first, until_idle, theme_name
+        self._until_idle, self._theme_name = until_idle, theme_name
         self._idle_reads = 0
         self._is_idle = False
         self._contrast = ContrastFilter(enabled=False)
+        self._begin_with_theme()
         self._set_filters()
         for name in SCREEN_CLASSES:
             self.add_mode(name, partial(make_screen, name, gateway, time))  # pyright: ignore[reportUnknownMemberType]
@@ -112,29 +115,35 @@ class Dashboard(App[int]):
             ours = [PlainFilter()]
         if self.abilities.is_ascii:
             ours.append(AsciiFilter())
-        kept = self._filters[:1]  # the first makes the terminal's own colours exact
-        self._filters: list[LineFilter] = [*kept, *ours]
+        exact = ANSIToTruecolor(self.ansi_theme, enabled=not self.native_ansi_color)
+        self._filters: list[LineFilter] = [exact, *ours]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return variables of ours for themes that are not ours."""
         return theme.DEFAULT_VARIABLES
 
     def on_mount(self) -> None:
-        """Show the first screen, and begin to look for what is to be told."""
-        for one in (*theme.OURS, theme.MONO):
-            self.register_theme(one)
-        self._choose_theme()
-        self.switch_mode(self._first)
+        """Begin to look for what is to be told; the first screen is there already."""
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
         for notice in self.gateway.remembered.notices:
             self.notify(notice, severity="warning", markup=False)
         if self._watches:
             self.set_interval(WATCH_SECONDS, self.watch_.look)  # the first frame comes first
 
-    def _choose_theme(self) -> None:
+    def _begin_with_theme(self) -> None:
+        """Put the theme in force before anything is parsed: a later change parses all anew."""
+        for one in (*theme.OURS, theme.MONO):
+            self.register_theme(one)
         names = (self._theme_name, self.gateway.remembered.settings.theme, theme.DARK.name)
         known = next(name for name in names if name in self.available_themes)
-        self.theme = known if self.abilities.has_colour else theme.MONO.name
-        self.theme_changed_signal.subscribe(self, self._theme_changed)
+        chosen = known if self.abilities.has_colour else theme.MONO.name
+        self.set_reactive(Dashboard.theme, chosen)
+        dark = self.current_theme.dark
+        for name, is_so in ((f"-theme-{chosen}", True), ("-dark-mode", dark)):
+            self.set_class(is_so, name, update=False)
+        self.set_class(not dark, "-light-mode", update=False)
+        self._contrast.enabled = chosen == theme.CONTRAST.name
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
 
     def _theme_changed(self, chosen: Any) -> None:
         """Remember a theme that was chosen here: not that of an option, nor of a poor terminal."""

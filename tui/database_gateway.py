@@ -5,13 +5,15 @@ How the database is opened is in `sources.access`; what is more than a few lines
 
 from __future__ import annotations
 
-from tui.compare_records import CompareBody
-from tui.compare_source import compare_runs
-from tui.records import StoreFacts
+from typing import TYPE_CHECKING
+
 from tui.sources.queue import QueueAccess
 from tui.sources.run_access import RunAccess
 from tui.sources.run_doing import RunsAccess
-from tui.store_source import read_stores
+
+if TYPE_CHECKING:
+    from tui.compare_records import CompareBody
+    from tui.records import StoreFacts
 
 
 class DatabaseGateway(QueueAccess, RunsAccess, RunAccess):
@@ -19,6 +21,8 @@ class DatabaseGateway(QueueAccess, RunsAccess, RunAccess):
 
     def compare(self, choice: str, baseline: str | None) -> CompareBody:
         """Return the comparison for a feature store, or for all of them."""
+        from tui.compare_source import compare_runs
+
         runs = self.list_runs()
         if baseline is None:
             pinned = self.remembered.settings.baseline
@@ -27,4 +31,6 @@ class DatabaseGateway(QueueAccess, RunsAccess, RunAccess):
 
     def list_stores(self) -> tuple[StoreFacts, ...]:
         """Return the feature stores of this machine."""
+        from tui.store_source import read_stores
+
         return read_stores(self.home)

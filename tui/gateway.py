@@ -7,14 +7,16 @@ thread workers only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from db.records import Curve, Points, Worker
-from tui.compare_records import CompareBody
 from tui.gateway_queue import QueueGateway
 from tui.gateway_run import RunGateway
 from tui.gateway_runs import RunsGateway
-from tui.records import Counts, StoreFacts
+
+if TYPE_CHECKING:
+    from db.records import Curve, Points, Worker
+    from tui.compare_records import CompareBody
+    from tui.records import Counts, StoreFacts
 
 
 class GatewayError(Exception):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from db.records import Group
-from tui.job_records import EventsBody, JobChange, JobDraft, JobPlan, QueueBody, Watched
+if TYPE_CHECKING:
+    from db.records import Group
+    from tui.job_records import EventsBody, JobChange, JobDraft, JobPlan, QueueBody, Watched
 
 
 class QueueGateway(Protocol):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from db.records import Curve, Event, Run, RunDetail
-from tui.records import LogText
-from tui.run_records import ConfusionPart, LabelsPart, SamplesPart, SystemPart
+if TYPE_CHECKING:
+    from db.records import Curve, Event, Run, RunDetail
+    from tui.records import LogText
+    from tui.run_records import ConfusionPart, LabelsPart, SamplesPart, SystemPart
 
 
 class RunGateway(Protocol):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from db.records import Run
-from tui.settings import Remembered
+if TYPE_CHECKING:
+    from db.records import Run
+    from tui.settings import Remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

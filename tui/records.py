@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from db.records import Curve, Run
+if TYPE_CHECKING:
+    from db.records import Curve, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

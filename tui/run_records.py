@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from db.records import Curve, Prediction, RunDetail
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from db.records import Curve, Prediction, RunDetail
 
 BRANCHES = ("fusion", "text", "audio", "vision")
 SPLITS = ("test", "valid")

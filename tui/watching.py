@@ -11,9 +11,9 @@ from textual.app import App
 
 from tui.alerts import MOST_TOASTS, Alerts, summary
 from tui.gateway import Gateway, GatewayError
-from tui.job_records import Alert, Watched
 
 if TYPE_CHECKING:
+    from tui.job_records import Alert, Watched
     from tui.settings import Settings
 
 WATCH_SECONDS = 2.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from db.records.files import Artifact, Checkpoint
-from db.records.metrics import SeriesSummary
-from db.records.queue import Attempt
 from db.records.states import JobState
+
+if TYPE_CHECKING:
+    from db.records.files import Artifact, Checkpoint
+    from db.records.metrics import SeriesSummary
+    from db.records.queue import Attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from enum import StrEnum
 import numpy as np
 
 from tui.plotting import raster, scale
-from tui.plotting.cells import Cells, Ink, code_of
+from tui.plotting.cells import Cells
 from tui.plotting.glyphs import Glyphs
+from tui.plotting.inks import Ink, code_of
 from tui.plotting.scale import AxisKind
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tui.plotting import raster
-from tui.plotting.cells import Cells, Ink, code_of
+from tui.plotting.cells import Cells
 from tui.plotting.glyphs import Glyphs
+from tui.plotting.inks import Ink, code_of
 from tui.plotting.lines import Line
 from tui.plotting.palette import BASELINE_DASH, NUM_SLOTS, dash
 from tui.plotting.raster import Bools, Bytes, Floats, Ints

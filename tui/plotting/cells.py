@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from tui.plotting.palette import NUM_SLOTS
+from tui.plotting.inks import Ink, ink_of
 
 Codepoints = npt.NDArray[np.uint32]
 Codes = npt.NDArray[np.uint8]
 _SPACE = ord(" ")
-
-
-class Ink(IntEnum):
-    """What a span of the picture is made of."""
-
-    BLANK = 0
-    GRID = 1
-    AXIS = 2
-    LABEL = 3
-    CURSOR = 4
-    FAINT = 5
-    LINE = 6
-    MARKER = 7
-    BAD = 8
-    MARK = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +24,6 @@ class Span:
     ink: Ink
     slot: int = 0
     """Colour, where the ink is of a line."""
-
-
-def code_of(ink: Ink, slot: int = 0) -> int:
-    """Return ink and colour as one small number."""
-    return int(ink) * NUM_SLOTS + slot % NUM_SLOTS
-
-
-def ink_of(code: int) -> tuple[Ink, int]:
-    """Return the ink and the colour behind a number."""
-    return Ink(code // NUM_SLOTS), code % NUM_SLOTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

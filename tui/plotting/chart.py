@@ -11,8 +11,9 @@ import numpy as np
 from tui.plotting import axes, raster, scale
 from tui.plotting.axes import Mark, MarkKind
 from tui.plotting.canvas import Canvas, Layer
-from tui.plotting.cells import Cells, Ink, Span, code_of
+from tui.plotting.cells import Cells, Span
 from tui.plotting.glyphs import UNICODE, Glyphs
+from tui.plotting.inks import Ink, code_of
 from tui.plotting.lines import Line
 from tui.plotting.raster import Floats, Ints
 from tui.plotting.scale import AxisKind

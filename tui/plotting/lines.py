@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from db.records import Curve, Points
+from tui.plotting.choices import SMOOTHING_LEVELS, XAxis
 from tui.plotting.smoothing import smooth
 
 __all__ = ["SMOOTHING_LEVELS", "Band", "Line", "XAxis", "curve_of", "smooth"]
@@ -21,7 +21,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-SMOOTHING_LEVELS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98)
 MIN_POINTS_TO_SMOOTH = 40
 MIN_POINTS_FOR_GAPS, GAP_STRIDES = 16, 12
 """A stretch without points this many usual strides wide is a gap."""
@@ -35,16 +34,6 @@ def _nothing() -> Floats:
 
 def _no_places() -> Ints:
     return NO_PLACES
-
-
-class XAxis(StrEnum):
-    """What the horizontal axis counts."""
-
-    STEP = "step"
-    EPOCH = "epoch"
-    TIME = "time"
-    """Since the run's first point."""
-    CLOCK = "clock time"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

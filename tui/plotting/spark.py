@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tui.plotting import raster, scale
+from tui.plotting import scale
 from tui.plotting.glyphs import UNICODE, Glyphs
+
+if TYPE_CHECKING:
+    from tui.plotting.raster import Floats
 
 
 def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
@@ -16,9 +18,15 @@ def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> 
 
     Values that are not finite leave gaps; short series get one dot column a value.
     """
+    if width < 1 or not values:
+        return ""
+    import numpy as np
+
+    from tui.plotting import raster
+
     y = np.asarray(values, dtype=np.float64)
     finite = y[np.isfinite(y)]
-    if width < 1 or not len(finite):
+    if not len(finite):
         return ""
     cells = min(width, -(-len(y) // 2))
     span = scale.padded_range(float(finite.min()), float(finite.max()), 0.0)
@@ -31,8 +39,10 @@ def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> 
     return "".join(raster.glyphs(bits)[0].tolist())
 
 
-def _levels(middle: raster.Floats, span: tuple[float, float], levels: str) -> str:
+def _levels(middle: Floats, span: tuple[float, float], levels: str) -> str:
     """Return one character for each two columns, by their height."""
+    import numpy as np
+
     last = len(levels) - 1
     heights = np.clip((middle - span[0]) / (span[1] - span[0]) * last + 0.5, 0, last)
     pairs = zip(heights[::2].tolist(), heights[1::2].tolist(), strict=True)

@@ -7,27 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import takewhile
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from textual.binding import Binding, BindingType
 
-from db.records import Checkpoint, Curve
-from tui.plotting.axes import Mark, MarkKind
-from tui.plotting.bands import group_lines
-from tui.plotting.lines import (
-    SMOOTHING_LEVELS,
-    Line,
-    XAxis,
-    end_of_epoch,
-    horizontal,
-    line_of,
-    place_steps,
-)
+from tui.plotting.choices import SMOOTHING_LEVELS, XAxis
 from tui.plotting.scale import AxisKind
 from tui.screens.base import DataScreen
 from tui.settings import Settings
 from tui.widgets.line_chart import ChartData, LineChart
+
+if TYPE_CHECKING:
+    from db.records import Checkpoint, Curve
+    from tui.plotting.axes import Mark
+    from tui.plotting.lines import Line
 
 _SEED = re.compile(r"[-_ ]*s?\d*$")
 _AXIS_KINDS = {XAxis.TIME: AxisKind.SECONDS, XAxis.CLOCK: AxisKind.CLOCK}
@@ -88,6 +81,8 @@ class LineStore:
         known = self._lines.get((curve.run_id, curve.series))
         if known is not None and known[0] is curve and known[1] == options:
             return known[2]
+        from tui.plotting.lines import line_of
+
         line = line_of(
             curve,
             label=label,
@@ -123,6 +118,8 @@ def chart_data(
     lines = tuple(store.line(curve, look, cast) for curve in curves)
     is_smoothed = any(line.smooth is not None for line in lines)
     if look.style is Style.BANDS:
+        from tui.plotting.bands import group_lines
+
         lines = group_lines(lines, cast.groups, group_labels(cast))
     notes = [
         f"smoothed {look.smoothing:g}" if is_smoothed else "",
@@ -167,6 +164,11 @@ def marks_of(
     checkpoints: Sequence[Checkpoint],
 ) -> tuple[Mark, ...]:
     """Return where the best epoch and the checkpoints of a run lie on the axis of its curves."""
+    import numpy as np
+
+    from tui.plotting.axes import Mark, MarkKind
+    from tui.plotting.lines import end_of_epoch, horizontal, place_steps
+
     longest = max(curves, key=lambda curve: len(curve.steps), default=None)
     if longest is None or not len(longest.steps):
         return ()
@@ -197,6 +199,10 @@ def step_windows(
     windows: dict[str, tuple[int, int]] = {}
     if window is None:
         return windows
+    import numpy as np
+
+    from tui.plotting.lines import horizontal
+
     for curve in curves:
         if curve.buckets is None or len(curve.steps) < 2:
             continue

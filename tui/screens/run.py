@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from tui.gateway import Gateway, GatewayError
 from tui.messages import OpenScreen
-from tui.plotting.lines import XAxis
+from tui.plotting.choices import XAxis
 from tui.run_records import RunBody
 from tui.screens.base import Clock
 from tui.screens.curves import CurvesScreen

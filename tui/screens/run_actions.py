@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from tui.formatting import plural
-from tui.run_export import groups_csv, runs_csv
 from tui.screens.run_list import RunListScreen
 from tui.widgets.dialogs import Ask
 from tui.widgets.host import host
@@ -138,6 +137,8 @@ class RunActionsScreen(RunListScreen):
             self._ask(f"Write {what} as CSV to", "", str(Path.cwd() / "runs.csv"), self._write)
 
     def _write(self, name: str) -> None:
+        from tui.run_export import groups_csv, runs_csv
+
         table = self.table
         if table.group:
             text = groups_csv(table.columns, table.group, table.groups)

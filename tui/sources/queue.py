@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from db.records import Group, Worker
-from tui.job_records import EventsBody, JobChange, JobDraft, JobPlan, QueueBody, Watched
 from tui.sources.access import DatabaseAccess
+
+if TYPE_CHECKING:
+    from db.records import Group, Worker
+    from tui.job_records import EventsBody, JobChange, JobDraft, JobPlan, QueueBody, Watched
 
 
 class QueueAccess(DatabaseAccess):

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from db.errors import NotFoundError
-from db.records import Curve, Event, Points, Prediction, Run, RunDetail
 from setgf.errors import SetgfError
 from tui.gateway import GatewayError
-from tui.plotting.lines import curve_of
 from tui.records import LogText
-from tui.run_records import ConfusionPart, LabelDrift, LabelsPart, SamplesPart, SystemPart
 from tui.sources.runs import RunReading
 
 if TYPE_CHECKING:
+    from db.records import Curve, Event, Points, Prediction, Run, RunDetail
+    from tui.run_records import ConfusionPart, LabelDrift, LabelsPart, SamplesPart, SystemPart
     from tui.sources.curves import CurveSource
     from tui.sources.device_use import DeviceUseSource
 
@@ -58,6 +57,7 @@ class CurveAccess(RunReading):
         windows: Mapping[str, tuple[int, int]] | None = None,
     ) -> tuple[Curve, ...]:
         """Return a series of several runs to be drawn."""
+        from tui.plotting.lines import curve_of
         from tui.sources.curves import CurveSource
 
         self._curves = self._curves or CurveSource()

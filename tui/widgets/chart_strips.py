@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from tui.formatting import Role, plural
-from tui.plotting.cells import Cells
-from tui.plotting.chart import Mark, Picture
 from tui.plotting.glyphs import UNICODE, Glyphs
-from tui.plotting.lines import Line, same_lines
 from tui.plotting.scale import AxisKind, tick_labels
 from tui.widgets.styles import code_styles, role_style
+
+if TYPE_CHECKING:
+    from tui.plotting.axes import Mark
+    from tui.plotting.cells import Cells
+    from tui.plotting.chart import Picture
+    from tui.plotting.lines import Line
 
 MIN_TITLE = 12
 
@@ -49,6 +53,10 @@ def same_data(some: ChartData, other: ChartData) -> bool:
     names = [field.name for field in fields(ChartData) if field.name != "lines"]
     if any(getattr(some, name) != getattr(other, name) for name in names):
         return False
+    if not some.lines or not other.lines:
+        return some.lines == other.lines
+    from tui.plotting.lines import same_lines
+
     return same_lines(some.lines, other.lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
@@ -10,8 +11,10 @@ from textual.strip import Strip
 
 from tui.formatting import Role, cut_middle, number
 from tui.plotting.glyphs import UNICODE, Glyphs
-from tui.plotting.lines import Line
 from tui.widgets.styles import role_style, series_style
+
+if TYPE_CHECKING:
+    from tui.plotting.lines import Line
 
 MAX_LABEL = 24
 MIN_LABEL = 8

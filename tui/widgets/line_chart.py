@@ -1,8 +1,11 @@
-"""A chart of lines that follows its data: zoom, pan, crosshair with values, locked range."""
+"""A chart of lines that follows its data: zoom, pan, crosshair with values, locked range.
+
+What draws is loaded with the first curve: the list of runs beside it should not wait for numpy.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.actions import SkipAction
@@ -11,7 +14,6 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.plotting.chart import Picture, View, draw, x_extent
 from tui.widgets.chart_strips import (
     CellStrips,
     ChartData,
@@ -23,6 +25,9 @@ from tui.widgets.chart_strips import (
 from tui.widgets.legend import legend_strips
 from tui.widgets.repaint import refresh_changed
 from tui.widgets.styles import glyphs, has_colour, is_dark
+
+if TYPE_CHECKING:
+    from tui.plotting.chart import Picture
 
 __all__ = ["ChartData", "LineChart"]
 
@@ -232,6 +237,8 @@ class LineChart(Widget, can_focus=True):
 
     def _extent(self) -> tuple[float, float] | None:
         """Return the whole range of x; None without points."""
+        from tui.plotting.chart import x_extent
+
         extent = x_extent(self.data.lines)
         return self.data.x_range if extent is not None and self.data.x_range else extent
 
@@ -305,7 +312,7 @@ class LineChart(Widget, can_focus=True):
                 glyphs=characters,
             )
         down = max(height - 1 - len(legend), 1)
-        self._picture = draw(self.data.lines, self._view(width, down)) if has_points else None
+        self._picture = self._draw(width, down) if has_points else None
         state = TitleState(
             is_zoomed=self.window is not None,
             is_locked=self.y_span is not None,
@@ -320,8 +327,10 @@ class LineChart(Widget, can_focus=True):
         plot = self._plot.strips(self._picture.cells, dark=dark, ground=ground)
         return [*(s.adjust_cell_length(width, ground) for s in (title, *legend)), *plot]
 
-    def _view(self, width: int, height: int) -> View:
-        return View(
+    def _draw(self, width: int, height: int) -> Picture:
+        from tui.plotting.chart import View, draw
+
+        view = View(
             width=width,
             height=height,
             window=self.window or self.data.x_range,
@@ -337,3 +346,4 @@ class LineChart(Widget, can_focus=True):
             marks=self.data.marks,
             glyphs=glyphs(self),
         )
+        return draw(self.data.lines, view)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from db.records import Run
-from tui.compare_records import Score
+
+if TYPE_CHECKING:
+    from tui.compare_records import Score
 
 NO_VALUE = "(none)"
 GROUP_PREFIX = "group:"
@@ -66,7 +67,9 @@ def score_of(values: Sequence[Any]) -> Score | None:
     numbers = [float(v) for v in values if is_number(v) and math.isfinite(v)]
     if not numbers:
         return None
-    mean = statistics.fmean(numbers)
+    from tui.compare_records import Score
+
+    mean = math.fsum(numbers) / len(numbers)
     if len(numbers) < 2:
         return Score(mean=mean, sd=None)
     spread = sum((value - mean) ** 2 for value in numbers) / (len(numbers) - 1)

@@ -8,8 +8,8 @@ from rich.style import Style
 from textual.widget import Widget
 
 from tui.formatting import Role
-from tui.plotting.cells import Ink, ink_of
 from tui.plotting.glyphs import UNICODE, Glyphs
+from tui.plotting.inks import Ink, ink_of
 from tui.plotting.palette import NUM_SLOTS, colour
 from tui.widgets.host import host
 
