@@ -82,6 +82,15 @@ class BatchLabels:
     vision: Tensor | None = None
     """(B,) float32, as `text`."""
 
+    def part(self, place: slice | Tensor) -> BatchLabels:
+        """Return the labels of some samples."""
+        return BatchLabels(
+            fusion=self.fusion[place],
+            text=None if self.text is None else self.text[place],
+            audio=None if self.audio is None else self.audio[place],
+            vision=None if self.vision is None else self.vision[place],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
@@ -159,16 +168,7 @@ class BatchSource:
             vision=vision,
             vision_lengths=vision_lengths,
         )
-        return batch, self._labels(place)
-
-    def _labels(self, place: Tensor) -> BatchLabels:
-        own = self.labels
-        return BatchLabels(
-            fusion=own.fusion[place],
-            text=None if own.text is None else own.text[place],
-            audio=None if own.audio is None else own.audio[place],
-            vision=None if own.vision is None else own.vision[place],
-        )
+        return batch, self.labels.part(place)
 
 
 def open_batches(

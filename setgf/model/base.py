@@ -24,6 +24,8 @@ class Network(nn.Module, ABC):
     """Modalities it can't do without; any other may be left out."""
     has_unimodal_tasks: ClassVar[bool] = False
     """Whether it has heads for single modalities, which want labels of their own."""
+    compares_samples: ClassVar[bool] = False
+    """Whether a loss of its own compares the samples of a micro-batch with each other."""
 
     if TYPE_CHECKING:
 
@@ -40,10 +42,17 @@ class Network(nn.Module, ABC):
     def forward(self, batch: Batch) -> ModelOutput:
         """Return scores and features of every branch the network has."""
 
-    def encode_text(self, batch: Batch) -> TextStates:
-        """Return the transcripts' states, with dropout on the pooled vector (B, W)."""
+    def encode_text(self, batch: Batch, *, only_pooled: bool = False) -> TextStates:
+        """Return the transcripts' states, with dropout on the pooled vector (B, W).
+
+        `only_pooled` says that nobody reads the states of single pieces.
+        """
         states = self.text_encoder(
-            batch.tokens, batch.segments, batch.text_lengths, index=batch.index
+            batch.tokens,
+            batch.segments,
+            batch.text_lengths,
+            index=batch.index,
+            only_pooled=only_pooled,
         )
         return TextStates(hidden=states.hidden, pooled=self.text_dropout(states.pooled))
 

@@ -6,7 +6,7 @@ Shapes: B batch, D_s width of branch s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -28,3 +28,11 @@ class ModelOutput:
 
     `train.<name>` is the name of their series.
     """
+
+    def part(self, place: slice) -> ModelOutput:
+        """Return the output of some samples; means over the batch stay what they are."""
+        return replace(
+            self,
+            scores={branch: values[place] for branch, values in self.scores.items()},
+            features={branch: values[place] for branch, values in self.features.items()},
+        )

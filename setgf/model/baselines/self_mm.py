@@ -70,7 +70,7 @@ class SelfMmNetwork(Network):
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return scores and features of all branches that have a head."""
-        text = self.encode_text(batch).pooled
+        text = self.encode_text(batch, only_pooled=True).pooled
         audio = self.audio(as_sequence(batch.audio, batch.audio_lengths))
         vision = self.vision(as_sequence(batch.vision, batch.vision_lengths))
         scores, features = self.heads(

@@ -27,5 +27,7 @@ class TextOnlyNetwork(Network):
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
-        scores, features = self.heads({Branch.FUSION: self.encode_text(batch).pooled})
+        scores, features = self.heads(
+            {Branch.FUSION: self.encode_text(batch, only_pooled=True).pooled}
+        )
         return ModelOutput(scores=scores, features=features)
