@@ -72,12 +72,11 @@ def _describe_features(store: FeatureStore) -> str:
 
 
 def _table(splits: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line a split: samples, videos, lengths and labels."""
+    """Yield one line a split: samples, videos, lengths and labels; 80 columns wide."""
     lengths = ("text", "audio", "vision")
-    head = [f"{name} mean/longest" for name in lengths]
     yield (
         f"{'':8}{'samples':>8}{'videos':>8}"
-        + "".join(f"{name:>22}" for name in head)
+        + "".join(f"{name:>12}" for name in lengths)
         + (f"{'label mean':>12}{'sd':>6}{'median':>8}")
     )
     for split, facts in splits.items():
@@ -85,9 +84,10 @@ def _table(splits: Mapping[str, Any]) -> Iterator[str]:
         labels = facts["labels"]
         yield (
             f"{split:8}{facts['samples']:>8}{facts['videos'] or '-':>8}"
-            + "".join(f"{step:>22}" for step in steps)
+            + "".join(f"{step:>12}" for step in steps)
             + f"{labels['mean']:>12.2f}{labels['sd']:>6.2f}{labels['median']:>8.2f}"
         )
+    yield "  text, audio and vision: steps of a sample, mean/longest"
 
 
 def _show_length(part: Mapping[str, Any] | None) -> str:
