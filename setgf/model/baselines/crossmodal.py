@@ -41,11 +41,11 @@ class TemporalConvolution(nn.Module):
         return sequence.with_states(self.convolution(sequence.states.mT).mT)
 
 
-def add_positions(sequence: Sequence) -> Sequence:
-    """Return the sequence (B, T, D) with sinusoids of its real positions added."""
+def add_positions(sequence: Sequence, *, scale: float = 1.0) -> Sequence:
+    """Return the sequence (B, T, D), times `scale`, with sinusoids of its real positions added."""
     steps, width = sequence.states.shape[1:]
     positions = sinusoids(steps, width, sequence.states.device).to(sequence.states)
-    return sequence.with_states(sequence.states + positions)
+    return sequence.with_states(scale * sequence.states + positions)
 
 
 def sinusoids(steps: int, width: int, device: torch.device | None = None) -> Tensor:

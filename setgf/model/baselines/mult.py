@@ -2,7 +2,7 @@
 
 Tsai et al., "Multimodal Transformer for Unaligned Multimodal Language Sequences", ACL 2019.
 
-    X_m   = Conv1D(features_m) + positions                                  (equations 1 and 2)
+    X_m   = sqrt(D) Conv1D(features_m) + positions                          (equations 1 and 2)
     Z_i   = CM(LN(Z_i-1), LN(X_source)) + Z_i-1;  Z_i += FFN(LN(Z_i))       (4), Z_0 = X_reader
     z_m   = pooled self-attention over [Z_m<-n; Z_m<-k]
     score = w . (W_2 relu(W_1 z) + z),  z = [z_text; z_audio; z_vision]
@@ -12,6 +12,7 @@ Shapes: B batch, D model width.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,6 +42,8 @@ NUM_BLOCKS = 4
 KERNEL = 5
 INPUT_DROPOUT = 0.2
 """Steps of every convolution, and dropout after it; MMSA's for MOSI."""
+SCALE = math.sqrt(SIZES.width)
+"""Of what convolutions give, so that positions do not drown it (the authors' code)."""
 ALL_PAIRS = tuple(
     (reader, source) for reader in MODALITIES for source in MODALITIES if reader is not source
 )
@@ -53,8 +56,8 @@ class MultNetwork(Network):
     Without the paper's optional CTC alignment. MMSA's settings for MOSI are `text.dropout=0.5`,
     `model.head_dropout=0.5` and a frozen encoder (`text.finetune=false`).
 
-    Where the public code attends to padding, masks the future by the difference of two lengths,
-    scales inputs by sqrt(D) and pools the last step of a padded batch, keys here are masked, every
+    Where MMSA's code attends to padding, masks the future by the difference of two lengths,
+    leaves positions out and pools the last step of a padded batch, keys here are masked, every
     step sees every real step, positions are of real steps, and pooling is by attention.
     """
 
@@ -80,7 +83,9 @@ class MultNetwork(Network):
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
         given = self.sequences(batch)
-        placed = {m: add_positions(self.convolutions[m.value](given[m])) for m in MODALITIES}
+        placed = {
+            m: add_positions(self.convolutions[m.value](given[m]), scale=SCALE) for m in MODALITIES
+        }
         readings = self.mappings(
             {m: placed[m].with_states(self.dropout(placed[m].states)) for m in MODALITIES}
         )

@@ -4,8 +4,9 @@ Wang et al., "TETFN: A text enhanced transformer fusion network for multimodal s
 Pattern Recognition 136 (2023), as read from the paper's abstract and MMSA's code (`msa.md` 4.1).
 
     X_t = Conv(BERT),  X_m = Conv(LSTM(features_m))                         m in {a, v}
-    C_v = Block(X_v; X_t),  U_a = Block^N(X_a; C_v)                         and U_v with C_a
-    P_ta = Block^N(X_t; X_a),  P_tv,  P_at,  P_vt
+    S_m = sqrt(D) X_m + positions                                           m in {t, a, v}
+    C_v = Block(S_v; S_t),  U_a = Block^N(S_a; C_v)                         and U_v with C_a
+    P_ta = Block^N(S_t; S_a),  P_tv,  P_at,  P_vt
     z_t = Memory([P_ta; P_tv]),  z_a = Memory([P_at; U_a]),  z_v = Memory([P_vt; U_v])
     fusion: three layers on [z_t; z_a; z_v];  task m: three layers on max over time of X_m
 
@@ -14,6 +15,7 @@ Shapes: B batch, D model width.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,6 +43,8 @@ SIZES = BlockSizes(
 )
 NUM_BLOCKS = 2
 """Of mappings and memories. Width, heads and blocks are the same on every data set."""
+SCALE = math.sqrt(SIZES.width)
+"""Of what convolutions give, so that positions do not drown it (MMSA)."""
 AUDIO_HIDDEN = 16
 VISION_HIDDEN = 64
 TEXT_KERNEL = 1
@@ -117,7 +121,7 @@ class TetfnNetwork(Network):
             Modality.AUDIO: self.audio(given[Modality.AUDIO]),
             Modality.VISION: self.vision(given[Modality.VISION]),
         }
-        placed = {modality: add_positions(unimodal[modality]) for modality in MODALITIES}
+        placed = {m: add_positions(unimodal[m], scale=SCALE) for m in MODALITIES}
         readings = self.mappings(placed)
         for modality, reading in self.attention(placed).items():
             readings[modality].append(reading)
