@@ -15,6 +15,7 @@ from setgf.cli import (
     dashboard,
     data,
     database,
+    evaluate,
     homes,
     metrics,
     plot,
@@ -43,6 +44,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(database.app, name="db")
 app.add_typer(homes.app, name="home")
 app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
 app.command("metrics")(metrics.metrics)
 app.command("compare")(compare.compare)
 app.command("config")(configs.config)

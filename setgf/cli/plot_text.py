@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
     from tui.plotting.cells import Span
 
 MAX_LABEL, MAX_ENTRIES = 32, 24
-_TITLES = {"step": "step", "epoch": "epoch", "time": "time since the start", "clock": "clock time"}
+_TITLES = {
+    "step": "step",
+    "epoch": "epoch",
+    "time": "time since the start",
+    "clock": "clock time",
+    "rate": "missing rate",
+}
 _KINDS = {"time": AxisKind.SECONDS, "clock": AxisKind.CLOCK}
 _GREY = {Ink.GRID: "grey35", Ink.AXIS: "grey50", Ink.LABEL: "grey62"}
 
@@ -43,8 +50,39 @@ class ChartText:
     def draw(self, metric: str, lines: Sequence[Line], *, note: str = "") -> str:
         """Return the chart of a metric: title, legend, plot."""
         console = make_console(self.size[0])
-        glyphs = ASCII if self.ascii_only or not _has_unicode() else UNICODE
         has_colour = console.color_system is not None and not console.no_color
+        glyphs = ASCII if self.ascii_only or not _has_unicode() else UNICODE
+        with console.capture() as captured:
+            self._print(console, self._rows(metric, lines, note, glyphs, has_colour=has_colour))
+        return captured.get().rstrip("\n")
+
+    def picture(self, charts: Mapping[str, Sequence[Line]], *, note: str = "", is_svg: bool) -> str:
+        """Return the charts of some metrics, one below the other, as SVG or as plain text."""
+        glyphs = ASCII if self.ascii_only else UNICODE
+        console = Console(
+            width=self.size[0],
+            file=io.StringIO(),
+            record=True,
+            force_terminal=is_svg,
+            color_system="truecolor" if is_svg else None,
+            markup=False,
+            highlight=False,
+            emoji=False,
+        )
+        for metric, lines in charts.items():
+            self._print(console, self._rows(metric, lines, note, glyphs, has_colour=is_svg))
+            console.print()
+        return console.export_svg(title=", ".join(charts)) if is_svg else console.export_text()
+
+    @staticmethod
+    def _print(console: Console, rows: Sequence[Text]) -> None:
+        for row in rows:
+            row.rstrip()
+            console.print(row, no_wrap=True, overflow="crop", crop=False)
+
+    def _rows(
+        self, metric: str, lines: Sequence[Line], note: str, glyphs: Glyphs, *, has_colour: bool
+    ) -> list[Text]:
         is_number = self.x in ("step", "epoch")
         view = View(
             width=self.size[0],
@@ -57,12 +95,7 @@ class ChartText:
         )
         picture = draw(lines, view)
         rows = [self._title(metric, lines, note, glyphs), *self._legend(lines, glyphs)]
-        rows += [_paint(row) for row in picture.rows]
-        with console.capture() as captured:
-            for row in rows:
-                row.rstrip()
-                console.print(row, no_wrap=True, overflow="crop", crop=False)
-        return captured.get().rstrip("\n")
+        return rows + [_paint(row) for row in picture.rows]
 
     def _title(self, metric: str, lines: Sequence[Line], note: str, glyphs: Glyphs) -> Text:
         total = sum(line.total for line in lines)
