@@ -13,9 +13,8 @@ import re
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -27,6 +26,7 @@ from db import postgres, schema, sqlite
 from db.errors import DatabaseError, NotFoundError
 from db.failures import is_unreachable, translated
 from db.filesystem import network_warning
+from db.folder_news import FolderNews
 
 _log = logging.getLogger("setgf.db")
 _BEGIN = "setgf_begin"
@@ -56,6 +56,8 @@ class Database:
         self._generation = 0
         self._was_reached = False
         self._watcher: sqlite3.Connection | None = None
+        self._news: FolderNews | None = None
+        self._listener: postgres.Listener | None = None
         self._lock = threading.Lock()
 
     @property
@@ -97,12 +99,12 @@ class Database:
     def data_version(self) -> int:
         """Return a number that changes whenever anything in the database has changed.
 
-        It costs a few microseconds on SQLite, so it can be asked many times a second.
+        It costs a few microseconds, so it can be asked many times a second.
         """
         self._follow_file()
         if self.path is None:
-            with translated(self.where), self._connect() as connection:
-                return zlib.crc32(postgres.snapshot(connection).encode())
+            with translated(self.where), self._lock:
+                return self._server_version()
         try:
             return self._file_version(self.path)
         except sqlite3.Error:
@@ -111,10 +113,37 @@ class Database:
 
     def _file_version(self, path: Path) -> int:
         with self._lock:
+            if self._news is not None:
+                self._news.clear()  # first: what comes after this look is to be told
             if self._watcher is None:
                 self._watcher = sqlite.connector(path, read_only=True)()
             row = self._watcher.execute("PRAGMA data_version").fetchone()
         return (self._generation << 32) + int(row[0])
+
+    def _server_version(self) -> int:
+        if self._listener is not None:
+            try:
+                return self._listener.version()
+            except DBAPIError as error:
+                self._listener.close()
+                self._listener = None
+                if not is_unreachable(error.orig):
+                    raise
+        self._listener = postgres.Listener(self._connect())
+        return self._listener.version()
+
+    def news_handle(self) -> int | None:
+        """Return a handle that is readable when something may have changed, until `data_version`.
+
+        None where nobody tells: ask again and again. Ask for it again after every error.
+        """
+        if self.path is None:
+            return None if self._listener is None else self._listener.fileno()
+        with self._lock:
+            if self._news is None:
+                with suppress(OSError):
+                    self._news = FolderNews(self.path.parent)
+            return None if self._news is None else self._news.fileno()
 
     def check(self) -> tuple[str, ...]:
         """Return what is wrong with the file, in SQLite's words; nothing when it is sound.
@@ -159,6 +188,12 @@ class Database:
             if self._watcher is not None:
                 self._watcher.close()
                 self._watcher = None
+            if self._news is not None:
+                self._news.close()
+                self._news = None
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
 
     def _file_identity(self) -> tuple[int, int] | None:
         if self.path is None:

@@ -3,7 +3,7 @@
 Everything that writes takes one advisory lock first: one writer at a time, as on SQLite. So
 events get their numbers in the order in which they become visible, and no two writers lock rows
 crosswise. The lock is given up with the transaction, and the server ends a transaction whose client
-has stopped in its middle.
+has stopped in its middle. Every writer notifies those who listen, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import math
 import time
+import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -32,6 +34,9 @@ _STUCK_SECONDS = 60
 """A transaction whose client says nothing for so long is taken back."""
 _LOCK = 7_384_635
 """Any number, the same in every process."""
+_CHANNEL = "setgf"
+ASK_SECONDS = 1.0
+"""Time between two looks for commits that nobody has told of."""
 _SKEW_SECONDS = 1.0
 """Clocks that differ by less count as one: a lease is much longer."""
 _SETTINGS = {
@@ -82,9 +87,10 @@ def make_engine(address: URL, *, read_only: bool, max_connections: int) -> Engin
 
 
 def begin_write(connection: Connection, *, durable: bool) -> None:
-    """Wait until this transaction is the only one that writes."""
+    """Wait until this transaction is the only one that writes; its commit is told to listeners."""
     relaxed = "" if durable else ", set_config('synchronous_commit', 'off', true)"
-    connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK}){relaxed}"))
+    told = f"pg_notify('{_CHANNEL}', '')"
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK}), {told}{relaxed}"))
 
 
 def begin_migration(connection: Connection) -> None:
@@ -93,9 +99,66 @@ def begin_migration(connection: Connection) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
-def snapshot(connection: Connection) -> str:
-    """Return the server's list of finished transactions: it changes with every commit."""
-    return str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar_one())
+class Listener:
+    """A connection that hears of every commit, so that the server need not be asked for it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Listen on a connection that is given up to this.
+
+        Raises:
+            DBAPIError: the server went away.
+        """
+        self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        self._driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        connection.detach()
+        self._driver.add_notify_handler(self._hear)
+        self._has_heard = False
+        self._asked_at = -ASK_SECONDS
+        self._version = 0
+        with suppress(DBAPIError):  # a copy that only reads lets nobody listen
+            connection.execute(text(f"LISTEN {_CHANNEL}"))
+
+    def fileno(self) -> int:
+        """Return a handle that is readable when the server has told something, until `version`."""
+        return self._driver.fileno()
+
+    def version(self) -> int:
+        """Return a number that changes, a moment after it, with every commit.
+
+        The server is asked once it has told of one, and once in a while for those of strangers.
+
+        Raises:
+            DBAPIError: the server went away.
+        """
+        self._listen()
+        now = time.monotonic()
+        if self._has_heard or now - self._asked_at >= ASK_SECONDS:
+            self._has_heard, self._asked_at = False, now
+            found = self._connection.execute(text("SELECT pg_current_snapshot()::text"))
+            self._version = zlib.crc32(str(found.scalar_one()).encode())
+        return self._version
+
+    def close(self) -> None:
+        """End the connection, if it has not ended by itself."""
+        self._driver.close()
+        with suppress(DBAPIError):  # nothing can be said to a server any more
+            self._connection.close()
+
+    def _listen(self) -> None:
+        """Take in what has come, without waiting."""
+        import psycopg as driver
+
+        try:
+            self._driver.pgconn.consume_input()
+        except driver.Error as error:
+            raise DBAPIError("LISTEN", None, error) from error
+        while self._driver.pgconn.notifies() is not None:
+            self._has_heard = True
+
+    def _hear(self, notice: object) -> None:
+        """Note what came with the answer to a question."""
+        del notice
+        self._has_heard = True
 
 
 def schema_version(connection: Connection) -> int | None:

@@ -30,6 +30,7 @@ from setgf.worker.adoption import Adopter
 from setgf.worker.claiming import Claimer
 from setgf.worker.clocks import asleep_seconds, boot_time
 from setgf.worker.engines.local import Engine, LocalEngine
+from setgf.worker.fence import Fence
 from setgf.worker.gpus import Nvml, default_slots
 from setgf.worker.identity import new_identity
 from setgf.worker.keeper import Keeper, KeeperOptions
@@ -40,9 +41,11 @@ from setgf.worker.reserve import DiskReserve
 from setgf.worker.wakeup import WakeUp
 
 TICK_SECONDS = 0.025
-"""Between two looks whether the database has changed: 6 microseconds each on SQLite."""
-SERVER_TICK_SECONDS = 0.1
-"""The same of a database on a server: a query each."""
+"""Between two turns while attempts are held or the database has just changed."""
+IDLE_TICK_SECONDS = 0.25
+"""The same when there is nothing to do but to wait for news."""
+AWAKE_SECONDS = 0.25
+"""How long the news of a change may come before the change itself: it has to get to the disk."""
 LOOK_SECONDS = 5.0
 """Longest time between two looks into the queue when nothing seems to have changed."""
 WAIT_SECONDS = 1.0
@@ -56,8 +59,6 @@ TROUBLE_SECONDS = 1.0
 """Pause after the database has refused."""
 TELL_SECONDS = 60.0
 """Time until the log says the same again."""
-FENCE_SECONDS = 10.0
-"""So long before its lease ends on our clock an attempt stops, when nobody can be asked."""
 SHORTEST_SLEEP_SECONDS = 5.0
 
 log = logging.getLogger("setgf.worker")
@@ -104,6 +105,7 @@ class Worker:
             share_gpus=options.share_gpus,
         )
         self._adopter = Adopter(home, database, self.identity, self.keeper)
+        self.fence = Fence(self.keeper, options.lease_seconds)
         self._reserve = DiskReserve(home.workers if database.path is None else database.path.parent)
         self.is_leaving = False
         """True once it claims nothing more."""
@@ -117,8 +119,7 @@ class Worker:
         """True when the last look found no job that could run here, now or later."""
         self._next_start: float | None = None
         """When the next delayed job may start."""
-        self._lease_until = boot_time() + options.lease_seconds
-        """Until when what we hold is ours for certain."""
+        self._awake_until = 0.0
         self._asleep = asleep_seconds()
         self._was_idle = False
         self._tidied: int | None = None
@@ -152,17 +153,27 @@ class Worker:
             DatabaseError: the database is damaged or gone.
         """
         interrupts = 0
-        tick = SERVER_TICK_SECONDS if self.database.path is None else TICK_SECONDS
-        with WakeUp() as wake_up:
+        with WakeUp() as wake_up, self.fence.watched():
             while not self.is_done:
                 has_moved = self.step(self.clock())
-                wake_up.wait(0.0 if has_moved else tick)
+                self._wait(wake_up, has_moved=has_moved)
                 if wake_up.terminated:
                     self.leave(now=False)
                 elif wake_up.interrupts > interrupts:
                     interrupts = wake_up.interrupts
                     self._interrupt(interrupts)
         self._sign_off()
+
+    def _wait(self, wake_up: WakeUp, *, has_moved: bool) -> None:
+        """Wait until there may be something to do."""
+        news = self.database.news_handle()
+        is_awake = self.keeper.held or boot_time() < self._awake_until
+        if has_moved:
+            wake_up.wait(0.0)
+        elif is_awake or news is None:
+            wake_up.wait(TICK_SECONDS)
+        elif wake_up.wait(IDLE_TICK_SECONDS, news):
+            self._awake_until = boot_time() + AWAKE_SECONDS
 
     def register(self, now: float) -> None:
         """Say that this worker is there, with its devices."""
@@ -214,7 +225,7 @@ class Worker:
         except (DatabaseCorruptError, SchemaTooNewError, NotFoundError):
             raise
         except (DatabaseError, RunFolderError) as error:
-            self._fence_in_time()
+            self.fence.look()
             if isinstance(error, DatabaseFullError | DiskFullError) and self._reserve.give_up():
                 log.warning("%s The reserve was given up for the queue's own rows.", error)
                 return None
@@ -228,16 +239,6 @@ class Worker:
         if told is None or moment - told >= TELL_SECONDS:
             log.warning("%s Training goes on; trying again.", error)
             self._told[error] = moment
-
-    def _fence_in_time(self) -> None:
-        """Stop what may soon be another machine's.
-
-        Of an SQLite file all users are on this machine, where a shim's lock says who has a run: a
-        database that is locked for long stops no training.
-        """
-        margin = min(FENCE_SECONDS, self.options.lease_seconds / 3)
-        if self.database.path is None and boot_time() > self._lease_until - margin:
-            self.keeper.fence()
 
     def _notice_sleep(self) -> None:
         """Renew at once what may look as if it had run out while the machine was asleep."""
@@ -341,11 +342,10 @@ class Worker:
                 now=now,
                 boot_time=asked_at,
             )
-        self._lease_until = asked_at + self.options.lease_seconds
         for job_id in set(held) - set(ours):
             log.warning("%s is another worker's now", held[job_id].words)
             self.keeper.drop(job_id)
-        self.keeper.unfence()
+        self.fence.renew(asked_at)
 
     def _tidy(self, now: float) -> None:
         """Keep room for a full disk; fail or let go jobs that would wait for nothing."""

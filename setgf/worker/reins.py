@@ -101,7 +101,7 @@ class Reins:
 
     def fence(self) -> None:
         """Stop every attempt where it is: nobody knows whether they are still ours."""
-        for held in self.held.values():
+        for held in tuple(self.held.values()):
             if not held.is_fenced:
                 held.is_fenced = True
                 held.watch.freeze()
@@ -110,7 +110,7 @@ class Reins:
 
     def unfence(self) -> None:
         """Let the attempts that are still ours go on."""
-        for held in self.held.values():
+        for held in tuple(self.held.values()):
             if held.is_fenced:
                 held.is_fenced = False
                 if not held.is_frozen:

@@ -1,4 +1,4 @@
-"""Waiting that ends early: at a signal, or at the end of a child process."""
+"""Waiting that ends early: at a signal, at the end of a child process, or at news."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ class WakeUp:
         os.close(self._reader)
         os.close(self._writer)
 
-    def wait(self, seconds: float) -> None:
-        """Wait for so long at most."""
-        ready, _, _ = select.select([self._reader], [], [], seconds)
-        if ready:
+    def wait(self, seconds: float, news: int | None = None) -> bool:
+        """Wait for so long at most; True when the handle `news` is readable."""
+        handles = [self._reader] if news is None else [self._reader, news]
+        ready, _, _ = select.select(handles, [], [], seconds)
+        if self._reader in ready:
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._reader, 256):
                     pass
+        return news in ready
 
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGTERM:

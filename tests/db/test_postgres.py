@@ -33,6 +33,7 @@ from db.tables import metadata
 from tests.db.builders import NOW, add_one, new_job, running_job, take
 from tests.db.postgres_server import PostgresServer
 from tests.db.test_engine import FIRST_START
+from tests.worker.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -334,4 +335,4 @@ def test_anything_stored_shows_in_the_version(database: Database, empty_url: str
     add_one(other, 1)
     other.close()
 
-    assert database.data_version() != before
+    wait_until(lambda: database.data_version() != before)

@@ -189,14 +189,14 @@ def test_attempts_stand_still_while_nobody_knows_whether_they_are_still_ours(
     def states() -> set[str]:
         return {process.state for process in members(process_table(), record)}
 
-    worker._fence_in_time()
+    worker.fence.until = 0.0
+    worker.fence.look()
     assert "T" not in states()  # of an SQLite file all users are on this machine
-    worker.database = SimpleNamespace(path=None)  # type: ignore[assignment]
-    worker._lease_until = 0.0
-    worker._fence_in_time()
-    wait_until(lambda: states() == {"T"})
+    worker.keeper.database = SimpleNamespace(path=None)  # type: ignore[assignment]
+    with worker.fence.watched():  # though the worker itself does nothing
+        wait_until(lambda: states() == {"T"})
 
-    worker.database = database
+    worker.keeper.database = database
     worker._due.pop("beat", None)
     turn_until(worker, lambda: job(database, 1).state is JobState.SUCCEEDED)
     assert job(database, 1).attempt == 1
