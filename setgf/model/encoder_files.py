@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,16 @@ def has_weights(folder: Path) -> bool:
     """Return True when a folder has settings and PyTorch weights of either kind."""
     weights = [*folder.glob("model*.safetensors"), *folder.glob("pytorch_model*.bin")]
     return (folder / "config.json").is_file() and bool(weights)
+
+
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256, in hex, of the files that decide what an encoder computes."""
+    safe = sorted(folder.glob("model*.safetensors"))
+    digest = hashlib.sha256()
+    for path in (folder / "config.json", *(safe or sorted(folder.glob("pytorch_model*.bin")))):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _check_framework(folder: Path) -> None:

@@ -21,9 +21,11 @@ from setgf.config import TextConfig
 from setgf.data.batch import padding_mask
 from setgf.errors import EncoderError
 from setgf.model.adapters import train_part
+from setgf.model.encoder_files import digest_of
 from setgf.model.encoder_source import encoder_folder
 from setgf.model.pretrained import load_pretrained, make_tiny
 from setgf.model.sequence import as_sequence, masked_mean
+from setgf.model.state_cache import StateCache, kind_of, name_of
 from setgf.model.unpadded import can_unpad, encode_unpadded
 
 __all__ = ["TextEncoder", "TextStates", "encoder_folder", "load_text_encoder"]
@@ -65,12 +67,15 @@ class TextEncoder(nn.Module):
         *,
         pooling: Literal["first", "mean"],
         tokenizer_folder: Path | None,
+        folder: Path | None = None,
     ) -> None:
         super().__init__()
         self.transformer = transformer
         self.pooling = pooling
         self.tokenizer_folder = tokenizer_folder
         """Where the vocabulary is; None keeps the store's own word pieces."""
+        self.folder = folder
+        """Where the weights came from; None for random ones."""
         settings: Any = transformer.config
         self.width: int = settings.hidden_size
         """W."""
@@ -84,6 +89,8 @@ class TextEncoder(nn.Module):
         self._resting: tuple[nn.Module, ...] = ()
         self._split: str | None = None
         self._states: dict[str, dict[int, Tensor]] = {}
+        self._cache_folder: Path | None = None
+        self._cache: StateCache | None = None
         self.register_state_dict_post_hook(_leave_frozen_out)
         self.register_load_state_dict_post_hook(_expect_frozen_missing)
 
@@ -106,6 +113,10 @@ class TextEncoder(nn.Module):
     def use_cache(self, split: str | None) -> None:
         """Keep a frozen encoder's states by split and `batch.index`; None does not."""
         self._split = split
+
+    def keep_states(self, folder: Path) -> None:
+        """Share a frozen encoder's states with all runs that keep theirs in `folder`."""
+        self._cache_folder = folder
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout on or off; what is frozen has none."""
@@ -178,17 +189,55 @@ class TextEncoder(nn.Module):
         """Return kept states (B, T, W), zero where padded; encode those seen for the first time."""
         states = self._states.setdefault(self._split or "", {})
         rows = index.tolist()
-        missing = [place for place, row in enumerate(rows) if row not in states]
-        # On the CPU each sample alone: rounding depends on the company a sample is encoded in, and
-        # a resumed run, which meets the samples in another order, must repeat to the bit.
+        new = [place for place, row in enumerate(rows) if row not in states]
+        if new:
+            found = self._look_up(tokens[new], segments[new], lengths[new])
+            states.update(zip((rows[place] for place in new), found, strict=True))
+        return pad_sequence([states[row] for row in rows], batch_first=True)  # (B, T, W)
+
+    def _look_up(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Return the states (length, W) of each transcript, from the disk where it has them."""
+
+        def make(places: list[int]) -> list[Tensor]:
+            return self._encode_apart(tokens[places], segments[places], lengths[places])
+
+        cache = self._open_cache(tokens.device)
+        if cache is None:
+            return make(list(range(len(tokens))))
+        names = [
+            name_of(pieces[:length], kinds[:length])
+            for pieces, kinds, length in zip(tokens, segments, lengths.tolist(), strict=True)
+        ]
+        return [states.to(tokens.device) for states in cache.remember(names, make)]
+
+    def _encode_apart(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Return the states (length, W) of each transcript.
+
+        On the CPU each is encoded alone: rounding depends on the company a sample is encoded in,
+        and a resumed run, which meets the samples in another order, must repeat to the bit.
+        """
+        none = torch.zeros(0, self.width, device=tokens.device)
+        made = [none] * len(tokens)
+        some = lengths.nonzero().flatten().tolist()
         alone = tokens.device.type == "cpu"
-        for places in [[place] for place in missing] if alone else filter(None, [missing]):
+        for places in [[place] for place in some] if alone else filter(None, [some]):
             found = lengths[places]
-            steps = max(int(found.max()), 1)
+            steps = int(found.max())
             fresh = self._encode(tokens[places, :steps], segments[places, :steps], found)
             for place, length, hidden in zip(places, found.tolist(), fresh, strict=True):
-                states[rows[place]] = hidden[:length].clone()  # (length, W)
-        return pad_sequence([states[row] for row in rows], batch_first=True)  # (B, T, W)
+                made[place] = hidden[:length].clone()
+        return made
+
+    def _open_cache(self, device: torch.device) -> StateCache | None:
+        """Return the states on the disk; None where nothing is to be kept, or it is not worth it.
+
+        What decides the numbers is as it was at the first call.
+        """
+        if self._cache is None and self._cache_folder is not None and self.folder is not None:
+            path = "unpadded" if self.unpads and device.type == "cpu" else "padded"
+            kind = kind_of(digest_of(self.folder), device, path=path)
+            self._cache = StateCache(self._cache_folder / kind)
+        return self._cache
 
     def _check(self, tokens: Tensor) -> None:
         if tokens.shape[1] > self.max_tokens:
@@ -237,6 +286,7 @@ def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
                 load_pretrained(folder, config.encoder),
                 pooling=_pooling(config, folder),
                 tokenizer_folder=folder,
+                folder=folder,
             )
         if not config.finetune:
             encoder.freeze()

@@ -15,6 +15,7 @@ from setgf.data.batch import BatchSource, open_batches
 from setgf.data.normalise import Normaliser, fit_normaliser
 from setgf.data.store import FeatureStore
 from setgf.errors import StoppedError
+from setgf.model.state_cache import state_folder
 from setgf.model.text_encoder import encoder_folder
 from setgf.terms import Split
 from setgf.training.epoch import StepLog, epoch_batches, train_epoch
@@ -159,6 +160,7 @@ class _Run:
             for split in (Split.TRAIN, Split.VALID)
         )
         session = build_session(config, train)
+        session.network.text_encoder.keep_states(state_folder(store))
         keeper = Keeper(session, recorder, data_fingerprint=store.manifest.fingerprint)
         return cls(
             config=config,
