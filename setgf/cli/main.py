@@ -19,6 +19,7 @@ from setgf.cli import (
     homes,
     metrics,
     plot,
+    predict,
     queue,
     run_gc,
     runs,
@@ -45,6 +46,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(homes.app, name="home")
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("metrics")(metrics.metrics)
 app.command("compare")(compare.compare)
 app.command("config")(configs.config)

@@ -123,16 +123,18 @@ def find_warnings(
     normaliser: Normaliser | None,
 ) -> Iterator[str]:
     """Yield a sentence for what is missing, and for features unlike those of the training data."""
-    missing = [part for part in MODALITIES if str(part) in settings.modalities]
-    for modality in missing:
-        count = int((~present[modality]).sum())
-        if count:
-            which = "every sample" if count == data.size else f"{count} of {data.size} samples"
-            yield (
-                f"{modality} is missing in {which} and counts as nothing (length zero), but the "
-                f"model was trained with it. `setgf eval RUN --drop {modality}` says what that "
-                "costs."
-            )
+    by_count: dict[int, list[str]] = {}
+    for modality in MODALITIES:
+        if str(modality) in settings.modalities and (count := int((~present[modality]).sum())):
+            by_count.setdefault(count, []).append(str(modality))
+    for count, names in by_count.items():
+        which = "every sample" if count == data.size else f"{count} of {data.size} samples"
+        verbs = ("is", "counts", "it") if len(names) == 1 else ("are", "count", "them")
+        yield (
+            f"{' and '.join(names)} {verbs[0]} missing in {which} and {verbs[1]} as nothing (length "
+            f"zero), but the model was trained with {verbs[2]}: `setgf eval RUN --drop "
+            f"{','.join(names)}` measures what that costs."
+        )
     for modality in FRAMED:
         scaling = None if normaliser is None else normaliser.of(modality)
         if scaling is None or not present[modality].any():
