@@ -131,8 +131,8 @@ def find_warnings(
         which = "every sample" if count == data.size else f"{count} of {data.size} samples"
         verbs = ("is", "counts", "it") if len(names) == 1 else ("are", "count", "them")
         yield (
-            f"{' and '.join(names)} {verbs[0]} missing in {which} and {verbs[1]} as nothing (length "
-            f"zero), but the model was trained with {verbs[2]}: `setgf eval RUN --drop "
+            f"{' and '.join(names)} {verbs[0]} missing in {which} and {verbs[1]} as nothing "
+            f"(length zero), but the model was trained with {verbs[2]}: `setgf eval RUN --drop "
             f"{','.join(names)}` measures what that costs."
         )
     for modality in FRAMED:
