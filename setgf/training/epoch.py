@@ -250,9 +250,16 @@ def run_group(
 def merge(session: Session, group: Sequence[Rows]) -> list[Sequence[Rows]]:
     """Return the micro-batches of a group by forward pass, in order.
 
-    On a GPU each has its own: accumulation is there for what its memory does not hold.
+    On a GPU each has its own: accumulation is there for what its memory does not hold. So do
+    micro-batches of unequal size whose means are summed: the mean over all is not theirs.
     """
-    if session.device.type != "cpu" or session.network.compares_samples:
+    is_summed = session.config.optim.accumulation == "reference"
+    is_uneven = len({len(rows) for rows in group}) > 1
+    if (
+        session.device.type != "cpu"
+        or session.network.compares_samples
+        or (is_summed and is_uneven)
+    ):
         return [[rows] for rows in group]
     size = max(1, MERGED_SAMPLES // max(map(len, group)))
     return list(_groups(group, size))
