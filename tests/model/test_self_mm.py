@@ -3,24 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from setgf.model.baselines.self_mm import RecurrentSubnetwork, SelfMmNetwork
 from setgf.model.sequence import as_sequence
 from setgf.terms import Branch
+from tests.model import by_hand
 from tests.model.builders import make_batch, small_network
-
-
-def last_state(lstm: Any, frames: Tensor) -> Tensor:
-    """Last hidden state of a one-layer LSTM over frames (T, F), equation by equation."""
-    hidden = cell = torch.zeros(lstm.hidden_size)
-    for frame in frames:
-        gates = lstm.weight_ih_l0 @ frame + lstm.bias_ih_l0
-        gates = gates + lstm.weight_hh_l0 @ hidden + lstm.bias_hh_l0
-        take, keep, value, show = gates.chunk(4)
-        cell = keep.sigmoid() * cell + take.sigmoid() * value.tanh()
-        hidden = show.sigmoid() * cell.tanh()
-    return hidden
 
 
 @torch.no_grad()
@@ -31,7 +19,7 @@ def test_the_subnetwork_projects_the_state_after_the_last_real_frame() -> None:
     out = network(as_sequence(frames, torch.tensor([5, 2, 0])))
 
     for row, length in enumerate([5, 2]):
-        expected = network.project(last_state(network.lstm, frames[row, :length]))
+        expected = network.project(by_hand.lstm_states(network.lstm, frames[row, :length])[-1])
         torch.testing.assert_close(out[row], expected)
     torch.testing.assert_close(out[2], network.project.bias)
 
@@ -49,8 +37,12 @@ def test_the_fusion_score_is_the_formula_written_out() -> None:
     vector = torch.cat(
         [
             network.encode_text(batch).pooled[row],
-            network.audio.project(last_state(network.audio.lstm, batch.audio[row, :3])),
-            network.vision.project(last_state(network.vision.lstm, batch.vision[row, :8])),
+            network.audio.project(
+                by_hand.lstm_states(network.audio.lstm, batch.audio[row, :3])[-1]
+            ),
+            network.vision.project(
+                by_hand.lstm_states(network.vision.lstm, batch.vision[row, :8])[-1]
+            ),
         ]
     )
     feature = torch.relu(head.first.weight @ vector + head.first.bias)
