@@ -73,7 +73,7 @@ class TextConfig:
     pooling: Literal["auto", "first", "mean"] = "auto"
     """One vector a transcript: first token or mean; `auto` is mean for minilm, else first."""
     dropout: float = 0.1
-    """Dropout on the pooled text vector, 0 to 1."""
+    """Dropout on the pooled text vector, in MulT, TETFN and ALMT on every piece; 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +85,15 @@ class ModelConfig:
     width: int = 128
     """Width of SETGF's representations; a multiple of `heads`."""
     heads: int = 8
-    """Attention heads."""
+    """SETGF's attention heads; the baselines have those published for them."""
     blocks: int = 2
-    """Attention blocks a cross-modal mapping has, 1 or more."""
+    """Attention blocks one of SETGF's cross-modal mappings has, 1 or more."""
     attention_dropout: float = 0.1
-    """Dropout on attention weights, 0 to 1."""
+    """SETGF's dropout on attention weights, 0 to 1."""
     feedforward_dropout: float = 0.1
-    """Dropout in feed-forward layers and residuals, 0 to 1."""
+    """SETGF's dropout in feed-forward layers and residuals, 0 to 1."""
     fusion_width: int = 128
-    """Width of the fusion head's feature (the label generator's space)."""
+    """Width of the fusion head's feature (the label generator's space); not MulT, MISA, ALMT."""
     text_width: int = 64
     """Width of the text head's feature."""
     audio_width: int = 16
@@ -101,7 +101,7 @@ class ModelConfig:
     vision_width: int = 32
     """Width of the vision head's feature."""
     head_dropout: float = 0.1
-    """Dropout before every head, 0 to 1."""
+    """Dropout before every head, in MulT and MISA inside it, 0 to 1; ALMT has none."""
     fusion_head_dropout: float = -1.0
     """Dropout before the fusion head; -1 uses `head_dropout`."""
     text_head_dropout: float = -1.0
