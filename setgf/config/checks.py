@@ -85,6 +85,7 @@ def problems(flat: Mapping[str, Value]) -> Iterator[str]:
     """Yield one sentence for every setting whose value is not allowed, given all by dotted name."""
     yield from _number_problems(flat)
     yield from _name_problems(flat)
+    yield from _label_problems(flat)
     yield from _text_problems(flat)
     width, heads = cast(int, flat["model.width"]), cast(int, flat["model.heads"])
     if heads > 0 and width % heads:
@@ -120,6 +121,25 @@ def _text_problems(flat: Mapping[str, Value]) -> Iterator[str]:
                 f"`{name}` is {flat[name]}, but `text.finetune` is false, which trains nothing of "
                 f"the text encoder. Set `text.finetune=true`, or leave `{name}` at 0."
             )
+
+
+def _label_problems(flat: Mapping[str, Value]) -> Iterator[str]:
+    mode, form = flat["labels.mode"], flat["labels.form"]
+    if flat["loss.task_weighting"] == "tanh" and mode == "copy":
+        yield (
+            "`loss.task_weighting` is tanh, but `labels.mode` is copy, where labels never differ: "
+            "every unimodal loss would weigh 0. Use `loss.task_weighting=uniform`."
+        )
+    if form != "ratio" and mode != "fixed":
+        yield (
+            f"`labels.form` is {form}, but `labels.mode` is {mode}: only mode `fixed` has two "
+            "forms. Set `labels.mode=fixed`, or `labels.form=ratio`."
+        )
+    if flat["labels.limit"] and mode not in ("fixed", "reference"):
+        yield (
+            f"`labels.limit` is {flat['labels.limit']}, but `labels.mode` is {mode}, which "
+            "generates no labels. Set `labels.limit=0`."
+        )
 
 
 def _name_problems(flat: Mapping[str, Value]) -> Iterator[str]:

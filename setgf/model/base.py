@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import nn
 
 from setgf.data.batch import Batch
+from setgf.model.ordinal import OrdinalHead
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import Sequence, as_sequence
 from setgf.model.text_encoder import TextEncoder, TextStates
@@ -37,6 +38,8 @@ class Network(nn.Module, ABC):
         super().__init__()
         self.text_encoder = text_encoder
         self.text_dropout = nn.Dropout(text_dropout)
+        self.ordinal: OrdinalHead | None = None
+        """Auxiliary head on the fusion feature; `build_network` adds it where it is asked for."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> ModelOutput:

@@ -269,7 +269,8 @@ def _judge(session: Session, output: ModelOutput, index: Tensor, labels: BatchLa
     """Return the loss of a micro-batch and let the labels learn from it."""
     samples = Samples(session.position.epoch, index, labels)
     targets = session.labels.targets(samples)
-    loss = joint_loss(output, labels.fusion, targets, session.config.loss)
+    head, weights = session.network.ordinal, session.config.loss
+    loss = joint_loss(output, labels.fusion, targets, weights, head=head)
     features = {branch: value.detach() for branch, value in output.features.items()}
     session.labels.after_batch(samples, features)
     return loss

@@ -10,70 +10,23 @@ Shapes: B batch, N samples of the train split, D_s width of the features of bran
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from setgf.config import LabelConfig
 from setgf.terms import Branch, Modality
-from setgf.training.labels import LabelGenerator, Samples, Target
-
-EPSILON = 1e-8
-"""Added to distances and ratios by the reference."""
-
-BASE_WEIGHT = 0.5
-"""Weight where unimodal and annotated label are equal, before normalisation (fixed mode)."""
-
-
-@dataclass(slots=True)
-class Centres:
-    """Centres of the positive and of the negative samples of one branch."""
-
-    positive: Tensor
-    """(D_s,) float32."""
-    negative: Tensor
-    """(D_s,) float32."""
-    known: Tensor
-    """() bool. Both have been computed from enough samples."""
-
-    @classmethod
-    def at_origin(cls, like: Tensor) -> Centres:
-        """Return centres nothing is known of, for features (.., D_s)."""
-        zero = like.new_zeros(like.shape[-1])
-        return cls(zero, zero.clone(), torch.zeros((), dtype=torch.bool, device=like.device))
-
-    def offset(self, features: Tensor) -> Tensor:
-        """Return delta_s: (B, D_s) -> (B,)."""
-        to_positive = torch.linalg.vector_norm(features - self.positive, dim=-1)
-        to_negative = torch.linalg.vector_norm(features - self.negative, dim=-1)
-        return (to_negative - to_positive) / (to_positive + EPSILON)
-
-    def move(self, features: Tensor, labels: Tensor, *, exclude_zero: bool, least: int) -> None:
-        """Recompute both from a bank (N, D_s) grouped by labels (N,); a group too small stays put.
-
-        A mean over nobody is NaN in the reference, for ever after (`msa.md` 3.6, 6): here the old
-        centre stays in every mode. The mean is taken over the selected rows, as there: any other
-        order of adding changes the last bits, which a ratio near 0 / 0 makes large.
-        """
-        positive = features[labels > 0 if exclude_zero else labels >= 0]
-        negative = features[labels < 0]
-        if len(positive) >= least:
-            self.positive = positive.mean(dim=0)
-        if len(negative) >= least:
-            self.negative = negative.mean(dim=0)
-        if min(len(positive), len(negative)) >= least:
-            self.known = torch.ones_like(self.known)
+from setgf.training.centres import EPSILON, Centres, Members, is_positive
+from setgf.training.labels import LabelGenerator, Samples, Target, Teaching, correlation
 
 
 class BankLabels(LabelGenerator):
     """What both generators with centres share: labels by row, centres by branch, their state."""
 
-    def __init__(
-        self, tasks: Sequence[Modality], config: LabelConfig, annotated: Tensor, limit: float
-    ) -> None:
-        super().__init__(tasks)
+    def __init__(self, teaching: Teaching, config: LabelConfig, limit: float) -> None:
+        super().__init__(teaching)
+        annotated = teaching.annotated
         self.config = config
         self.annotated = annotated
         self.limit = limit
@@ -98,9 +51,9 @@ class BankLabels(LabelGenerator):
             change = (labels - self.previous[task]).abs().mean()
             values[f"labels.{task}.mean_shift"] = float(shift)
             values[f"labels.{task}.mean_change"] = float(change)
-            values[f"labels.{task}.correlation"] = _correlation(labels, self.annotated)
+            values[f"labels.{task}.correlation"] = correlation(labels, self.annotated)
             self.previous[task] = labels.clone()
-        return values
+        return values | self.compare_with_human(self.labels)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return labels, the last logged labels and centres."""
@@ -133,19 +86,16 @@ class BankLabels(LabelGenerator):
 class ReferenceLabels(BankLabels):
     """Self-MM's generator in MMSA's order: update, store, recompute, after every micro-batch."""
 
-    def __init__(
-        self, tasks: Sequence[Modality], config: LabelConfig, annotated: Tensor, limit: float
-    ) -> None:
-        super().__init__(tasks, config, annotated, limit)
+    def __init__(self, teaching: Teaching, config: LabelConfig, limit: float) -> None:
+        super().__init__(teaching, config, limit)
         self.banks: dict[Branch, Tensor] = {}
+        self._members: dict[Branch, tuple[Members, Members]] = {}
 
     def targets(self, samples: Samples) -> Mapping[Modality, Target]:
-        """Return the current labels, weighted by tanh|y_s - y_m|."""
-        found: dict[Modality, Target] = {}
-        for task, held in self.labels.items():
-            label = held[samples.index]
-            found[task] = Target(label, torch.tanh((label - samples.labels.fusion).abs()))
-        return found
+        """Return the current labels; as published, each weighted by tanh|y_s - y_m|."""
+        return {
+            task: self.weigh(held[samples.index], samples) for task, held in self.labels.items()
+        }
 
     def after_batch(self, samples: Samples, features: Mapping[Branch, Tensor]) -> None:
         """Update the batch's labels (from epoch 2), store its features, recompute all centres."""
@@ -155,10 +105,8 @@ class ReferenceLabels(BankLabels):
         for branch in self.branches:
             self.banks[branch][samples.index] = features[branch]
         for branch in self.branches:
-            groups = self.annotated if branch is Branch.FUSION else self.labels[Modality(branch)]
-            self.centres[branch].move(
-                self.banks[branch], groups, exclude_zero=self.config.exclude_zero, least=1
-            )
+            positive, negative = self._regroup(branch, samples.index)
+            self.centres[branch].move(positive.values, negative.values, least=1)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return labels, centres and banks."""
@@ -173,6 +121,22 @@ class ReferenceLabels(BankLabels):
             for branch in self.branches
             if f"bank.{branch}" in state
         }
+        self._members = {}
+
+    def _regroup(self, branch: Branch, index: Tensor) -> tuple[Members, Members]:
+        """Return the positive and the negative of a branch after rows (B,) have changed."""
+        bank, zero_out = self.banks[branch], self.config.exclude_zero
+        groups = self.annotated if branch is Branch.FUSION else self.labels[Modality(branch)]
+        if branch not in self._members:
+            self._members[branch] = (
+                Members(bank, is_positive(groups, exclude_zero=zero_out)),
+                Members(bank, groups < 0),
+            )
+        else:
+            positive, negative = self._members[branch]
+            positive.update(bank, index, is_positive(groups[index], exclude_zero=zero_out))
+            negative.update(bank, index, groups[index] < 0)
+        return self._members[branch]
 
     def _open_banks(self, features: Mapping[Branch, Tensor]) -> None:
         if self.banks:
@@ -202,19 +166,17 @@ class FixedLabels(BankLabels):
     which is widest where it matters most, in the first ones; the pass makes labels independent of
     batch order and costs about a third of an epoch (measured: SETGF with MiniLM, 268 samples).
     Centres are grouped by the annotated label, need `min_class_size` members, and the ratio of
-    offsets can neither explode nor change sign.
+    offsets can neither explode nor change sign; or offsets are compared standardised, each against
+    its own spread over the split (`labels.form`).
     """
 
     def targets(self, samples: Samples) -> Mapping[Modality, Target]:
         """Return the annotated label with weight 1 in the warm-up, then the generated one."""
         if samples.epoch <= self.config.warmup_epochs:
             return super().targets(samples)
-        found: dict[Modality, Target] = {}
-        for task, held in self.labels.items():
-            label = held[samples.index]
-            weight = BASE_WEIGHT + torch.tanh((label - samples.labels.fusion).abs())
-            found[task] = Target(label, weight / weight.mean())
-        return found
+        return {
+            task: self.weigh(held[samples.index], samples) for task, held in self.labels.items()
+        }
 
     @property
     def first_pass(self) -> int | None:
@@ -225,10 +187,10 @@ class FixedLabels(BankLabels):
         """Recompute the centres, then move every label towards what they say."""
         for branch in self.branches:
             centres = self.centres.setdefault(branch, Centres.at_origin(features[branch]))
+            positive = is_positive(self.annotated, exclude_zero=self.config.exclude_zero)
             centres.move(
-                features[branch],
-                self.annotated,
-                exclude_zero=self.config.exclude_zero,
+                features[branch][positive],
+                features[branch][self.annotated < 0],
                 least=self.config.min_class_size,
             )
         num_updates = epoch - max(self.config.warmup_epochs, 1) + 1
@@ -237,21 +199,24 @@ class FixedLabels(BankLabels):
         delta_fusion = fusion.offset(features[Branch.FUSION])
         for task in self.tasks:
             centres = self.centres[Branch(task)]
-            new = self._guarded(centres.offset(features[Branch(task)]), delta_fusion)
+            new = self._new(centres.offset(features[Branch(task)]), delta_fusion)
             moved = (1 - share) * self.labels[task] + share * new
             self.labels[task] = torch.where(centres.known & fusion.known, moved, self.labels[task])
 
-    def _guarded(self, own: Tensor, fusion: Tensor) -> Tensor:
+    def _new(self, own: Tensor, fusion: Tensor) -> Tensor:
         """Return labels (N,) from offsets (N,), within the data's range."""
-        sign = torch.where(fusion < 0, -1.0, 1.0)
-        divisor = sign * fusion.abs().clamp(min=self.config.min_offset)
-        ratio = (own / divisor).clamp(0.0, self.config.max_ratio)
-        new = 0.5 * ratio * self.annotated + 0.5 * (self.annotated + own - fusion)
+        if self.config.form == "standardised":
+            spread = self.annotated.std(correction=0)
+            new = self.annotated + 0.5 * spread * (_standardised(own) - _standardised(fusion))
+        else:
+            sign = torch.where(fusion < 0, -1.0, 1.0)
+            divisor = sign * fusion.abs().clamp(min=self.config.min_offset)
+            ratio = (own / divisor).clamp(0.0, self.config.max_ratio)
+            new = 0.5 * ratio * self.annotated + 0.5 * (self.annotated + own - fusion)
         return new.clamp(-self.limit, self.limit)
 
 
-def _correlation(first: Tensor, second: Tensor) -> float:
-    """Return Pearson's r of (N,) and (N,); NaN where one of them is constant."""
-    first, second = first.double() - first.double().mean(), second.double() - second.double().mean()
-    spread = first.norm() * second.norm()
-    return float((first * second).sum() / spread) if float(spread) > 0 else float("nan")
+def _standardised(offsets: Tensor) -> Tensor:
+    """Return offsets (N,) with mean 0 and deviation 1; all 0 where they do not differ."""
+    apart = offsets - offsets.mean()
+    return apart / apart.std(correction=0).clamp(min=EPSILON)

@@ -1,7 +1,7 @@
 """The joint loss of the four tasks.
 
-    L = mean|p_f - y| + u * sum over tasks of mean(w_s |p_s - y_s|) + c * consistency
-        + sum of what else the network wants to be small
+    L = mean|p_f - y| + u * sum over tasks of u_s * mean(w_s |p_s - y_s|) + c * consistency
+        + o * ordinal + sum of what else the network wants to be small
 
 Shapes: B batch.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from setgf.config import LossConfig
+from setgf.model.heads import task_weight
+from setgf.model.ordinal import OrdinalHead
 from setgf.model.output import ModelOutput
 from setgf.terms import Branch, Modality
 from setgf.training.labels import Target
@@ -31,6 +33,8 @@ class JointLoss:
     """Weighted absolute error of every unimodal task, before `unimodal_weight`."""
     consistency: Tensor | None
     """Before `consistency_weight`; None where the network has none."""
+    ordinal: Tensor | None
+    """Before `ordinal_weight`; None without an ordinal head."""
     others: Mapping[str, Tensor]
     """Further losses of the network by name, as they enter the sum."""
 
@@ -40,12 +44,19 @@ class JointLoss:
         named.update({f"train.{task}.loss": loss for task, loss in self.tasks.items()})
         if self.consistency is not None:
             named["train.consistency"] = self.consistency
+        if self.ordinal is not None:
+            named["train.ordinal"] = self.ordinal
         named.update({f"train.{name}": loss for name, loss in self.others.items()})
         return named
 
 
 def joint_loss(
-    output: ModelOutput, label: Tensor, targets: Mapping[Modality, Target], config: LossConfig
+    output: ModelOutput,
+    label: Tensor,
+    targets: Mapping[Modality, Target],
+    config: LossConfig,
+    *,
+    head: OrdinalHead | None = None,
 ) -> JointLoss:
     """Return the loss of a micro-batch.
 
@@ -54,6 +65,7 @@ def joint_loss(
         label: (B,) float32. Annotated label.
         targets: what every unimodal task is taught.
         config: weights of the parts; a part of weight 0 is computed, logged and not trained.
+        head: the network's ordinal head; None where it has none.
     """
     fusion = (output.scores[Branch.FUSION].float() - label).abs().mean()
     tasks = {
@@ -61,10 +73,13 @@ def joint_loss(
         for task, target in targets.items()
     }
     total = fusion
-    for loss in tasks.values():
-        total = total + config.unimodal_weight * loss
+    for task, loss in tasks.items():
+        total = total + config.unimodal_weight * task_weight(config, task) * loss
     if output.consistency is not None:
         total = total + config.consistency_weight * output.consistency.float()
+    ordinal = None if head is None else head.loss(output.features[Branch.FUSION], label)
+    if ordinal is not None:
+        total = total + config.ordinal_weight * ordinal
     for loss in output.losses.values():
         total = total + loss.float()
-    return JointLoss(total, fusion, tasks, output.consistency, output.losses)
+    return JointLoss(total, fusion, tasks, output.consistency, ordinal, output.losses)

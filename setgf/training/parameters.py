@@ -11,6 +11,7 @@ from torch import nn
 from setgf.config import OptimConfig
 from setgf.model.base import Network
 from setgf.model.heads import ScoreHead
+from setgf.model.ordinal import OrdinalHead
 
 Part = Literal["text", "audio", "vision", "rest"]
 _PARTS: tuple[Part, ...] = ("text", "rest", "audio", "vision")
@@ -105,6 +106,6 @@ def _parameters_of_heads(network: Network) -> set[int]:
     return {
         id(parameter)
         for module in network.modules()
-        if isinstance(module, ScoreHead)
+        if isinstance(module, (ScoreHead, OrdinalHead))
         for parameter in module.parameters()
     }

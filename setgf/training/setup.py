@@ -112,10 +112,15 @@ def choose_device(wanted: str) -> torch.device:
 def _build_labels(
     network: Network, config: ExperimentConfig, train: BatchSource, device: torch.device
 ) -> LabelGenerator:
+    human = train.data.unimodal_labels or {}
     return build_labels(
         config.labels,
         tasks=unimodal_tasks(config) if network.has_unimodal_tasks else (),
         annotated=torch.tensor(train.data.labels, dtype=torch.float32, device=device),
         label_limit=train.facts.label_limit,
-        has_human_labels=bool(train.data.unimodal_labels),
+        human={
+            task: torch.tensor(labels, dtype=torch.float32, device=device)
+            for task, labels in human.items()
+        },
+        weighting=config.loss.task_weighting,
     )

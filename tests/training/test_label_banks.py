@@ -21,12 +21,10 @@ CASES = json.loads((GOLDEN / "unimodal_labels.json").read_text())
 
 
 def make(
-    mode: LabelMode, annotated: torch.Tensor, limit: float = 3.0, **settings
+    mode: LabelMode, annotated: torch.Tensor, label_limit: float = 3.0, **settings
 ) -> LabelGenerator:
     config = replace(LabelConfig(mode=mode), **settings)
-    return build_labels(
-        config, tasks=MODALITIES, annotated=annotated, label_limit=limit, has_human_labels=False
-    )
+    return build_labels(config, tasks=MODALITIES, annotated=annotated, label_limit=label_limit)
 
 
 def at(epoch: int, index: torch.Tensor, annotated: torch.Tensor) -> Samples:
@@ -111,15 +109,17 @@ def test_fixed_labels_follow_the_formula_by_hand():
     assert generator.state_dict()["labels.text"][8].item() == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["fixed", "reference"])
+@pytest.mark.parametrize(
+    ("mode", "form"), [("fixed", "ratio"), ("fixed", "standardised"), ("reference", "ratio")]
+)
 @pytest.mark.parametrize(
     "annotated",
     [torch.full((12,), 1.5), torch.full((12,), -0.2), torch.zeros(12), torch.tensor([2.0])],
     ids=["all positive", "all negative", "all zero", "one sample"],
 )
 @pytest.mark.parametrize("dead", [False, True], ids=["features", "dead features"])
-def test_labels_stay_finite_when_a_class_is_empty(mode, annotated, dead):
-    generator = make(mode, annotated)
+def test_labels_stay_finite_when_a_class_is_empty(mode, form, annotated, dead):
+    generator = make(mode, annotated, form=form, min_class_size=1)
     index = torch.arange(len(annotated))
     for epoch in (1, 2, 3):
         bank = features(len(annotated), seed=epoch)
@@ -188,6 +188,99 @@ def test_labels_describe_their_distance_to_the_annotation():
     assert -1 <= values["labels.vision.correlation"] <= 1
 
 
+def test_standardised_labels_follow_the_formula_by_hand():
+    annotated = torch.cat([torch.full((8,), -1.0), torch.full((8,), 2.0)])
+    generator = make("fixed", annotated, form="standardised")
+    bank = features(16)
+
+    generator.after_epoch(1, bank)
+
+    def offset(branch: Branch) -> np.ndarray:
+        own = bank[branch].numpy().astype(np.float64)
+        to_positive, to_negative = (
+            np.linalg.norm(own - own[side].mean(0), axis=1) for side in (slice(8, 16), slice(0, 8))
+        )
+        found = (to_negative - to_positive) / to_positive
+        return (found - found.mean()) / found.std()
+
+    y = annotated.numpy()
+    new = y + 0.5 * y.std() * (offset(Branch.AUDIO) - offset(Branch.FUSION))
+    expected = 1 / 3 * y + 2 / 3 * np.clip(new, -3, 3)
+    found = generator.state_dict()["labels.audio"].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_generated_labels_are_clipped_to_a_limit_of_ones_own():
+    annotated = torch.linspace(-1, 1, 40)
+    apart = features(40)
+    apart[Branch.TEXT] = apart[Branch.TEXT] + 5 * annotated[:, None]
+    most = {}
+    for limit in (0.0, 0.5):
+        generator = make("fixed", annotated, 1.0, limit=limit)
+        for epoch in range(1, 40):
+            generator.after_epoch(epoch, apart)
+        most[limit] = float(generator.state_dict()["labels.text"].abs().max())
+
+    assert most[0.5] < 0.6 < most[0.0] <= 1.0
+
+
+def test_centres_of_the_reference_are_those_of_a_pass_over_the_whole_bank():
+    annotated = torch.linspace(-3, 3, 31)
+    generator = make("reference", annotated)
+    bank = {branch: torch.zeros_like(value) for branch, value in features(31).items()}
+    crossed = False
+    for step in range(60):
+        index = torch.randperm(31, generator=torch.Generator().manual_seed(step))[:4]
+        batch = {branch: v[index] for branch, v in features(31, seed=step).items()}
+        generator.after_batch(at(1 + step // 8, index, annotated), batch)
+
+        state = generator.state_dict()
+        for branch, value in batch.items():
+            bank[branch][index] = value
+            groups = annotated if branch is Branch.FUSION else state[f"labels.{branch}"]
+            crossed |= bool(((groups > 0) != (annotated > 0)).any())
+            assert torch.equal(state[f"positive.{branch}"], bank[branch][groups > 0].mean(0))
+            assert torch.equal(state[f"negative.{branch}"], bank[branch][groups < 0].mean(0))
+    assert crossed
+
+
+@pytest.mark.parametrize(
+    ("weighting", "expected"),
+    [("uniform", [1.0, 1.0]), ("tanh", [0.0, 0.9640]), ("base_tanh", [0.5091, 1.4909])],
+)
+def test_samples_count_by_how_far_their_label_is_from_the_annotation(weighting, expected):
+    annotated = torch.tensor([1.0, -1.0])
+    human = {Modality.TEXT: torch.tensor([1.0, 1.0])}
+    generator = build_labels(
+        LabelConfig(mode="human"),
+        tasks=[Modality.TEXT],
+        annotated=annotated,
+        label_limit=3.0,
+        human=human,
+        weighting=weighting,
+    )
+    labels = BatchLabels(fusion=annotated, text=human[Modality.TEXT])
+
+    target = generator.targets(Samples(1, torch.arange(2), labels))[Modality.TEXT]
+
+    assert target.weight.tolist() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "reference", "copy"])
+def test_labels_are_compared_with_those_of_people_where_there_are_any(mode):
+    annotated = torch.linspace(-1, 1, 30)
+    human = {Modality.AUDIO: annotated**3}
+    generator = build_labels(
+        LabelConfig(mode=mode), tasks=MODALITIES, annotated=annotated, label_limit=1.0, human=human
+    )
+
+    values = generator.describe()
+
+    expected = np.corrcoef(annotated, annotated**3)[0, 1]
+    assert values["labels.audio.human_correlation"] == pytest.approx(expected)
+    assert "labels.text.human_correlation" not in values
+
+
 def test_copied_labels_are_the_annotation_and_none_has_no_task():
     annotated = torch.linspace(-3, 3, 6)
     labels = BatchLabels(fusion=annotated)
@@ -213,7 +306,7 @@ def test_human_labels_are_taken_from_the_data():
         tasks=MODALITIES,
         annotated=annotated,
         label_limit=1.0,
-        has_human_labels=True,
+        human=dict.fromkeys(MODALITIES, annotated),
     )
 
     targets = generator.targets(Samples(1, torch.arange(2), labels))

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from setgf.config import LossConfig
+from setgf.model.ordinal import OrdinalHead
 from setgf.model.output import ModelOutput
-from setgf.terms import Branch, Modality
+from setgf.terms import Branch, Dataset, Modality
 from setgf.training.labels import Target
 from setgf.training.losses import joint_loss
 
@@ -58,3 +59,23 @@ def test_further_losses_of_a_network_are_added_and_named():
         "train.reconstruction",
     ]
     assert loss.parts()["train.reconstruction"].item() == 2.0
+
+
+def test_tasks_have_weights_of_their_own():
+    config = LossConfig(consistency_weight=0.0, text_weight=3.0)
+
+    loss = joint_loss(OUTPUT, LABEL, TARGETS, config)
+
+    assert loss.total.item() == pytest.approx(0.5 + 3 * 1.75)
+    assert loss.parts()["train.text.loss"].item() == pytest.approx(1.75)
+
+
+def test_an_ordinal_head_reads_the_fusion_feature_and_is_logged():
+    output = ModelOutput(scores=OUTPUT.scores, features={Branch.FUSION: torch.ones(2, 4)})
+    head = OrdinalHead(4, Dataset.MOSI)
+    expected = head.loss(output.features[Branch.FUSION], LABEL).item()
+
+    loss = joint_loss(output, LABEL, {}, LossConfig(ordinal_weight=0.5), head=head)
+
+    assert loss.total.item() == pytest.approx(0.5 + 0.5 * expected)
+    assert loss.parts()["train.ordinal"].item() == pytest.approx(expected)
