@@ -18,12 +18,12 @@ import numpy as np
 from setgf.data.ragged import Ragged, count_up, from_rows, offsets_of
 from setgf.data.split_data import SplitData
 from setgf.data.token_cache import key_of, remember
+from setgf.data.tokenizer_file import build_tokenizer, tokenizer_file
 from setgf.data.vocabulary import (
     BERT_UNKNOWN_ID,
     CHINESE_VOCABULARY,
     ENGLISH_VOCABULARY,
     read_vocabulary,
-    tokenizer_file,
 )
 from setgf.errors import EncoderError
 
@@ -105,7 +105,7 @@ def tokenise(
 
     Args:
         split: its transcripts and, where the data has them, its own ids.
-        tokenizer_folder: holds `tokenizer.json` or `vocab.txt`; None for an encoder without one.
+        tokenizer_folder: has one in a form `tokenizer_file` knows; None for an encoder without.
         max_tokens: special ones included; 2 or more.
         vocabulary: of the data's own ids.
         cache: folder that keeps what was tokenised (`token_cache`); None keeps nothing.
@@ -156,15 +156,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     Raises:
         EncoderError: there is none, or it can't be read.
     """
-    from tokenizers import BertWordPieceTokenizer, Tokenizer
-
     path = tokenizer_file(folder)
     try:
-        if path.suffix == ".json":
-            tokenizer = Tokenizer.from_file(str(path))
-        else:
-            wrapper: Any = BertWordPieceTokenizer(str(path), lowercase=_is_lowercase(path))
-            tokenizer = Tokenizer.from_str(wrapper.to_str())
+        tokenizer = build_tokenizer(path)
     except Exception as error:
         raise EncoderError(f"The tokenizer in {folder} can't be read: {error}.") from error
     tokenizer.no_padding()
@@ -215,13 +209,6 @@ def _cut(
 
 def _ragged_ids(rows: Iterable[Sequence[int]]) -> Ragged:
     return from_rows([np.array(row, np.int32) for row in rows], empty=np.zeros(0, np.int32))
-
-
-def _is_lowercase(vocabulary: Path) -> bool:
-    """Return whether no word of a vocabulary has an upper-case letter."""
-    with vocabulary.open(encoding="utf-8") as file:
-        words = (line.strip() for line in file)
-        return all(word.islower() for word in words if word.isascii() and word.isalpha())
 
 
 __all__ = [

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from setgf.data.sentencepiece_file import read_piece_model
+from setgf.data.tokenizer_file import BYTE_PIECES, PIECE_MODEL, defining_bytes, tokenizer_file
 from setgf.errors import EncoderError
 
 ENGLISH_VOCABULARY = "bert-base-uncased"
@@ -40,21 +42,6 @@ class Vocabulary:
         return known is not None and all(self.ids.get(k) == v for k, v in known.items())
 
 
-def tokenizer_file(folder: Path) -> Path:
-    """Return the file that defines the tokenizer of `folder`.
-
-    Raises:
-        EncoderError: there is none.
-    """
-    for name in ("tokenizer.json", "vocab.txt"):
-        if (folder / name).is_file():
-            return folder / name
-    raise EncoderError(
-        f"No tokenizer in {folder}: it needs `tokenizer.json` or `vocab.txt`. "
-        "Give the folder of a complete text encoder with `text.encoder`."
-    )
-
-
 def read_vocabulary(folder: Path) -> Vocabulary:
     """Return the vocabulary of the tokenizer in `folder`.
 
@@ -71,7 +58,13 @@ def read_vocabulary(folder: Path) -> Vocabulary:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed_at: int) -> Vocabulary:
     content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = hashlib.sha256(defining_bytes(path)).hexdigest()
+    if path.name == PIECE_MODEL:
+        known = read_piece_model(path)
+        ids = {text: place for place, (text, _) in enumerate(known.pieces)}
+        return Vocabulary(ids=ids, unknown_id=known.unknown_id, sha256=sha256)
+    if path.name == BYTE_PIECES:
+        return Vocabulary(ids=json.loads(content), unknown_id=None, sha256=sha256)
     if path.suffix == ".txt":
         # As the tokenizers library reads it: one piece a line, whatever Unicode calls a line end.
         words = content.decode("utf-8").split("\n")

@@ -114,7 +114,9 @@ def test_cutting_keeps_the_last_id_last() -> None:
 
 
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match=r"needs `tokenizer\.json` or `vocab\.txt`"):
+    with pytest.raises(
+        EncoderError, match=r"needs `tokenizer\.json`, `vocab\.txt`, .*`spm\.model`"
+    ):
         tokenise(make_split(), tmp_path, max_tokens=9, vocabulary=ENGLISH_VOCABULARY)
 
 
