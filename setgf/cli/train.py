@@ -222,8 +222,14 @@ def _report(run: RunFolder, result: FitResult, *, as_json: bool) -> None:
             }
         )
         return
-    names = [name.split(".")[1] for name in result.metrics if name.startswith("valid.")]
-    own = [name for name in names if f"test.{name}" in result.metrics and name != "loss"]
+    names = [name.removeprefix("valid.") for name in result.metrics if name.startswith("valid.")]
+    own = [
+        name
+        for name in names
+        if f"test.{name}" in result.metrics
+        and name != "loss"
+        and ("." not in name or name.startswith("calibrated."))
+    ]
     say_table(
         ("metric", "valid", "test"),
         [

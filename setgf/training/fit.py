@@ -18,6 +18,7 @@ from setgf.errors import StoppedError
 from setgf.model.state_cache import state_folder
 from setgf.model.text_encoder import encoder_folder
 from setgf.terms import Split
+from setgf.training.calibration import Calibration, fit_calibration
 from setgf.training.epoch import StepLog, epoch_batches, train_epoch
 from setgf.training.evaluate import Evaluation, collect_features, evaluate
 from setgf.training.keeper import Keeper
@@ -296,10 +297,15 @@ class _Run:
             device=session.device,
         )
         metrics: dict[str, float] = {}
+        calibration: Calibration | None = None
         for split, source in ((Split.VALID, self.valid), (Split.TEST, test)):
             evaluation = evaluate(session, source, split)
             self.recorder.save_predictions(split, evaluation.predictions())
             metrics.update(evaluation.named_metrics(split))
+            if split is Split.VALID and self.config.train.calibrate:
+                calibration = fit_calibration(evaluation)
+            if calibration is not None:
+                metrics.update(calibration.metrics(evaluation, split))
         result = FitResult(
             best_epoch=session.stopping.best_epoch,
             best_valid=session.stopping.best,
