@@ -37,6 +37,16 @@ if TYPE_CHECKING:
 MODEL_NAMES = model_names()
 _MODALITIES = "data.modalities"
 _WORTH_REPEATING = (JobState.FAILED, JobState.CANCELLED, JobState.LOST)
+_OF_FLOORS = (
+    "data.name",
+    "data.modalities",
+    "data.audio_features",
+    "data.vision_features",
+    "model.name",
+    "train.monitor",
+    "seed",
+)
+"""Settings that a model without gradients reads."""
 MOST_JOBS = 10_000
 """A request for more is taken for a slip."""
 
@@ -148,7 +158,7 @@ def edited_values(job: Job, assignments: Sequence[str]) -> dict[str, Any]:
         raise ConfigError(
             "`data.name` of a queued job can't be changed; queue another with `setgf queue add`."
         )
-    config = override(config_from_dict(job.config), settings)
+    config = _without_idle(override(config_from_dict(job.config), settings))
     _check([config], Dataset(job.dataset))
     return {
         "config": config.to_dict(),
@@ -157,7 +167,7 @@ def edited_values(job: Job, assignments: Sequence[str]) -> dict[str, Any]:
         "variant": config.variant,
         "model": config.model.name,
         "seed": config.seed,
-        "max_epochs": _max_epochs(config),
+        "max_epochs": config.train.max_epochs,
     }
 
 
@@ -216,7 +226,19 @@ def _config(
         )
     for modality in FEATURED:
         selected_features(manifest, config.data, modality)
-    return config
+    return _without_idle(config)
+
+
+def _without_idle(config: ExperimentConfig) -> ExperimentConfig:
+    """Return the config of a floor without settings that change nothing; another as it is.
+
+    Equal floors are then one experiment, whatever the networks queued with them are given.
+    """
+    if config.model.name not in floor_names():
+        return config
+    flat = config.flatten()
+    kept = {name: flat[name] for name in _OF_FLOORS}
+    return override(ExperimentConfig(), {**kept, "train.max_epochs": 1})
 
 
 def _check(configs: Sequence[ExperimentConfig], dataset: Dataset) -> None:
@@ -265,7 +287,7 @@ def _job(
         data_name=request.data_name,
         model=config.model.name,
         seed=config.seed,
-        max_epochs=_max_epochs(config),
+        max_epochs=config.train.max_epochs,
         gpus=_gpus(request, config),
         memory_mib=request.memory_mib,
         time_limit=request.time_limit,
@@ -279,10 +301,6 @@ def _job(
         after_any=request.after_any,
         command=request.command,
     )
-
-
-def _max_epochs(config: ExperimentConfig) -> int:
-    return 1 if config.model.name in floor_names() else config.train.max_epochs
 
 
 def _gpus(request: Request, config: ExperimentConfig) -> float:

@@ -178,3 +178,17 @@ def test_a_floor_has_one_epoch_and_needs_neither_encoder_nor_gpu(store: Home) ->
 
     assert (floor.max_epochs, floor.gpus) == (1, 0.0)
     assert (network.max_epochs, network.gpus) == (30, 1.0)
+
+
+def test_settings_that_a_floor_does_not_read_make_no_other_experiment(store: Home) -> None:
+    given: tuple[dict[str, object], ...] = (
+        {}, {"lr": 1.0, "max_epochs": 3}, {"data.modalities": "text"}, {"monitor": "acc7"}
+    )  # fmt: skip
+
+    plain, idle, text, judged = (
+        plan_jobs(store, request(models=("ridge",), settings=settings))[0].fingerprint
+        for settings in given
+    )
+
+    assert plain == idle
+    assert len({plain, text, judged}) == 3
