@@ -46,6 +46,8 @@ IDLE_TICK_SECONDS = 0.25
 """The same when there is nothing to do but to wait for news."""
 AWAKE_SECONDS = 0.25
 """How long the news of a change may come before the change itself: it has to get to the disk."""
+QUICK_SECONDS = 0.005
+"""Between the first turns after news."""
 LOOK_SECONDS = 5.0
 """Longest time between two looks into the queue when nothing seems to have changed."""
 WAIT_SECONDS = 1.0
@@ -167,10 +169,12 @@ class Worker:
     def _wait(self, wake_up: WakeUp, *, has_moved: bool) -> None:
         """Wait until there may be something to do."""
         news = self.database.news_handle()
-        is_awake = self.keeper.held or boot_time() < self._awake_until
+        awake = self._awake_until - boot_time()
         if has_moved:
             wake_up.wait(0.0)
-        elif is_awake or news is None:
+        elif awake > AWAKE_SECONDS - TICK_SECONDS:
+            wake_up.wait(QUICK_SECONDS)
+        elif self.keeper.held or awake > 0 or news is None:
             wake_up.wait(TICK_SECONDS)
         elif wake_up.wait(IDLE_TICK_SECONDS, news):
             self._awake_until = boot_time() + AWAKE_SECONDS

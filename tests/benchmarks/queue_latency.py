@@ -1,4 +1,7 @@
-"""The queue's speed: a row's way to its process, jobs a second, what an idle worker costs."""
+"""The queue's speed: a row's way to its process, jobs a second, what an idle worker costs.
+
+On an SQLite file, and on a PostgreSQL server where one can be started.
+"""
 
 import logging
 import os
@@ -21,6 +24,7 @@ from setgf.home import Home, find_home
 from setgf.runs.folder import AttemptFolder
 from setgf.worker.daemon import Worker, WorkerOptions
 from setgf.worker.engines.local import LocalEngine
+from tests.db.postgres_server import PostgresServer, why_not
 from tests.worker.builders import a_new_job
 from tests.worker.engines import ExitsAtOnce
 
@@ -34,12 +38,23 @@ PAUSE_SECONDS = 0.25
 def main() -> None:
     """Print the figures, with the machine's load beside them."""
     load = os.getloadavg()[0]
-    with _database() as (home, database):
+    print("SQLite:")
+    _measure(None)
+    if why_not():
+        print(f"PostgreSQL is left out: {why_not()}")
+    else:
+        print("PostgreSQL:")
+        with closing(PostgresServer()) as server:
+            _measure(server)
+    print(f"load of the machine: {load:.1f} before, {os.getloadavg()[0]:.1f} after")
+
+
+def _measure(server: PostgresServer | None) -> None:
+    with _database(server, "noops") as (home, database):
         _measure_throughput(home, database)
-    with _database() as (home, database), _worker(home, database) as worker:
+    with _database(server, "late") as (home, database), _worker(home, database) as worker:
         _measure_latency(home, database)
         _measure_idle(worker)
-    print(f"load of the machine: {load:.1f} before, {os.getloadavg()[0]:.1f} after")
 
 
 def _measure_throughput(home: Home, database: Database) -> None:
@@ -108,10 +123,15 @@ def _add(database: Database, run_ids: list[str]) -> tuple[Job, ...]:
 
 
 @contextmanager
-def _database() -> Generator[tuple[Home, Database]]:
+def _database(server: PostgresServer | None, name: str) -> Generator[tuple[Home, Database]]:
+    """Open an empty database: a file, or one of that name on a server."""
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        with closing(open_database(home.database_url)) as database:
+        url = home.database_url
+        if server is not None:
+            server.execute(f"CREATE DATABASE {name}")
+            url = server.url(name)
+        with closing(open_database(url)) as database:
             yield home, database
 
 
@@ -120,7 +140,7 @@ def _worker(home: Home, database: Database) -> Generator[psutil.Process]:
     """Run a worker of its own process, whose children are `true`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.queue_latency", "--worker"],
-        env=os.environ | {"SETGF_HOME": str(home.root)},
+        env=os.environ | {"SETGF_HOME": str(home.root), "SETGF_DATABASE_URL": database.url},
     )
     try:
         while True:
