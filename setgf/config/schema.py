@@ -49,7 +49,7 @@ class DataConfig:
     max_frames: int = 64
     """Audio and vision are averaged over consecutive windows to at most this many; 0 keeps all."""
     align_to_text: bool = False
-    """Average audio and vision over as many windows as the transcript has word pieces."""
+    """Average audio and vision over at most as many windows as a transcript has word pieces."""
     max_tokens: int = 50
     """Word pieces a transcript is cut to, special tokens included; 2 or more."""
     keep_mib: int = 1024

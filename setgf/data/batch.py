@@ -243,6 +243,7 @@ def make_batches(
                 config,
                 columns=columns[modality],
                 scaling=None if normaliser is None else normaliser.of(modality),
+                most=tokens.ids.lengths if config.align_to_text else None,
             )
             for modality in FRAMED
         },
@@ -305,12 +306,20 @@ def _make_frames(
     *,
     columns: Integers | None,
     scaling: Scaling | None,
+    most: Integers | None,
 ) -> SequenceMaker:
     def make(rows: Integers) -> Array:
-        return prepare(frames, rows, max_frames=config.max_frames, scaling=scaling, columns=columns)
+        return prepare(
+            frames,
+            rows,
+            max_frames=config.max_frames,
+            scaling=scaling,
+            columns=columns,
+            most=most,
+        )
 
     return SequenceMaker(
-        lengths=prepared_lengths(frames.lengths, config.max_frames),
+        lengths=prepared_lengths(frames.lengths, config.max_frames, most),
         row_shape=(frames.width if columns is None else len(columns),),
         dtype=torch.float32,
         make=make,

@@ -80,9 +80,13 @@ def _sum_chunks(frames: Array, centre: NDArray[np.float64] | None) -> NDArray[np
     return total
 
 
-def prepared_lengths(lengths: Integers, max_frames: int) -> Integers:
-    """Return how many steps remain of sequences of `lengths`; 0 for `max_frames` keeps all."""
-    return np.minimum(lengths, max_frames) if max_frames else lengths
+def prepared_lengths(lengths: Integers, max_frames: int, most: Integers | None = None) -> Integers:
+    """Return how many steps remain of sequences of `lengths`; 0 for `max_frames` keeps all.
+
+    `most`, of the shape of `lengths`, limits each on its own, to 1 at the least.
+    """
+    kept = np.minimum(lengths, max_frames) if max_frames else lengths
+    return kept if most is None else np.minimum(kept, np.maximum(most, 1))
 
 
 def prepare(
@@ -92,6 +96,7 @@ def prepare(
     max_frames: int,
     scaling: Scaling | None = None,
     columns: Integers | None = None,
+    most: Integers | None = None,
 ) -> Floats:
     """Gather, select, normalise, average over windows.
 
@@ -105,6 +110,7 @@ def prepare(
         max_frames: steps a sequence has at most; 0 keeps all frames.
         scaling: of the selected features; None leaves them as they are.
         columns: (D,) int64 numbers of the features that are kept; None keeps all.
+        most: int64, one a row of the split. Steps that sequence has at most, beside `max_frames`.
 
     Returns:
         (F, D) float32, the sequences back to back, as long as `prepared_lengths` says.
@@ -115,7 +121,7 @@ def prepare(
         values = np.take(values, columns, axis=1)
     if scaling is not None:
         scaling.apply_in_place(values)
-    lengths = prepared_lengths(real, max_frames)
+    lengths = prepared_lengths(real, max_frames, None if most is None else most[index])
     if not (lengths < real).any():
         return values
     sample, position = np.repeat(np.arange(len(index)), lengths), count_up(lengths)

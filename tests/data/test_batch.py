@@ -207,6 +207,20 @@ def test_a_store_without_its_scaling_is_scaled_by_its_train_frames(store: Featur
     assert torch.equal(batch.audio, again.audio)
 
 
+def test_aligned_frames_have_a_step_for_every_word_piece_at_most(store: FeatureStore) -> None:
+    rows = np.arange(6)
+    plain, _ = open_source(store, max_frames=0).batch(rows)
+
+    aligned, _ = open_source(store, max_frames=0, align_to_text=True).batch(rows)
+
+    assert torch.equal(aligned.tokens, plain.tokens)
+    for part in ("audio", "vision"):
+        frames = getattr(plain, f"{part}_lengths")
+        steps = getattr(aligned, f"{part}_lengths")
+        assert torch.equal(steps, torch.minimum(frames, aligned.text_lengths))
+    assert (aligned.audio_lengths < plain.audio_lengths).any()
+
+
 def test_facts_come_from_the_data(store: FeatureStore) -> None:
     facts = open_source(store, Split.VALID).facts
 

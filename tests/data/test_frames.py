@@ -43,6 +43,17 @@ def test_long_sequences_are_averaged_over_consecutive_windows(
     np.testing.assert_allclose(values, np.concatenate(expected), atol=1e-6)
 
 
+def test_every_sequence_may_have_a_limit_of_its_own() -> None:
+    ragged = make_frames([12, 9, 0, 4])
+    most = np.array([3, 20, 5, 0])
+
+    values = prepare(ragged, np.array([3, 0, 1]), max_frames=6, most=most)
+
+    assert prepared_lengths(ragged.lengths, 6, most).tolist() == [3, 6, 0, 1]
+    expected = [average_slowly(ragged.row(row), steps) for row, steps in ((3, 1), (0, 3), (1, 6))]
+    np.testing.assert_allclose(values, np.concatenate(expected), atol=1e-6)
+
+
 def test_the_mean_over_time_survives_when_windows_are_equal() -> None:
     ragged = make_frames([36])
 
