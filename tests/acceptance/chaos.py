@@ -60,6 +60,8 @@ class Storm:
     planned: list[int] = field(default_factory=list[int])
     """Ids of the jobs over which the faults are spread; more come when these end too early."""
     undos: list[Undo] = field(default_factory=list[Undo])
+    tidied: set[int] = field(default_factory=set[int])
+    """Ids of the jobs whose old checkpoints were removed."""
 
     def prepare(self) -> None:
         """Make data, and train every experiment undisturbed."""
@@ -126,7 +128,7 @@ class Storm:
         while self.undos:
             self.turn()
             time.sleep(0.05)
-        while self._unfinished():
+        while any(not job.is_finished for job in self.world.progress().values()):
             self.turn()
             time.sleep(0.1)
         codes = self.world.leave()
@@ -166,13 +168,10 @@ class Storm:
 
     def _is_ahead(self) -> bool:
         """True while more faults were dealt than the jobs' progress allows: all are to be hit."""
-        planned = [self.world.job(job_id) for job_id in self.planned]
-        steps = max(self.world.steps(job_id) for job_id in self.references)
-        done = sum(
-            1.0 if job.state.is_finished else self.world.steps(job.id) / steps
-            for job in planned
-            if job.attempt
-        )
+        progress = self.world.progress()
+        steps = max(progress[job_id].steps for job_id in self.references)
+        planned = [progress[job_id] for job_id in self.planned]
+        done = sum(1.0 if job.is_finished else job.steps / steps for job in planned)
         allowed = self.options.faults * done / len(planned) + 2
         return done < len(planned) and sum(self.counts.values()) > allowed
 
@@ -180,10 +179,12 @@ class Storm:
         """True while two jobs can be hit; finished ones give their disk space back."""
         if self.world.locker is not None or self.world.is_full:
             return True
-        for job in self.world.jobs():
-            if job.state.is_finished and job.attempt > 1:
-                self.world.forget_old_checkpoints(job)
-        return len(self._unfinished()) > 1
+        progress = self.world.progress()
+        for job_id, job in progress.items():
+            if job.is_finished and job_id not in self.tidied:
+                self.tidied.add(job_id)
+                self.world.forget_old_checkpoints(self.world.job(job_id))
+        return sum(not job.is_finished for job in progress.values()) > 1
 
     def _tell(self, left: int) -> None:
         if left % 10 == 0:

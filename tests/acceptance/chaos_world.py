@@ -45,6 +45,15 @@ class Victim:
         return [pid] if is_process(pid, start, record.boot_id) else []
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is."""
+
+    is_finished: bool
+    steps: int
+    """Of its run, as far as the database knows."""
+
+
 @dataclass(slots=True)
 class Member:
     """A place in the crew: whoever holds it is replaced when it ends."""
@@ -152,6 +161,16 @@ class World(Site):
             and member.back_at == 0
             and (member.is_short_leased or not short)
         ]
+
+    def progress(self) -> dict[int, Progress]:
+        """Return how far every job is: one query, for the storm asks all the time."""
+        query = "SELECT j.id, j.state, r.step FROM jobs j LEFT JOIN runs r ON r.id = j.run_id"
+        with self.database.read() as connection:
+            rows = connection.exec_driver_sql(query).fetchall()
+        return {
+            job_id: Progress(JobState(state).is_finished, int(steps or 0))
+            for job_id, state, steps in rows
+        }
 
     def victims(self, *, with_checkpoint: bool) -> list[Victim]:
         """Return what runs and is not held up; with a checkpoint of this attempt, if asked."""
