@@ -18,6 +18,7 @@ from setgf.cli import (
     evaluate,
     homes,
     metrics,
+    model,
     plot,
     predict,
     queue,
@@ -42,6 +43,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(queue.app, name="queue")
 app.add_typer(worker.app, name="worker")
 app.add_typer(runs.app, name="runs")
+app.add_typer(model.app, name="model")
 app.add_typer(database.app, name="db")
 app.add_typer(homes.app, name="home")
 app.command("train")(train.train)

@@ -82,6 +82,8 @@ class FolderWriter:
 
     def adopt(self, name: str) -> None:
         """Take in a file that another library wrote into the folder, or below it."""
+        # Some libraries write for the owner's eyes only, whatever the umask is.
+        (self.folder / name).chmod(self.folder.stat().st_mode & 0o666)
         with (self.folder / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

@@ -101,6 +101,12 @@ def _check_family(settings: Any, name: str) -> None:
     )
 
 
+def save_pretrained(transformer: nn.Module, folder: Path) -> None:
+    """Write `config.json` and `model.safetensors` of a transformer into a folder."""
+    saved: Any = transformer
+    saved.save_pretrained(folder, safe_serialization=True)
+
+
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(error).__name__
