@@ -73,7 +73,7 @@ class TextConfig:
     pooling: Literal["auto", "first", "mean"] = "auto"
     """One vector a transcript: first token or mean; `auto` is mean for minilm, else first."""
     dropout: float = 0.1
-    """Dropout on the pooled text vector, in MulT, TETFN and ALMT on every piece; 0 to 1."""
+    """Dropout on the pooled text vector, on every piece where a baseline reads those; 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +171,11 @@ class LossConfig:
     """The joint loss of the four tasks."""
 
     tasks: tuple[str, ...] = ("text", "audio", "vision")
-    """Unimodal tasks trained beside fusion."""
+    """Unimodal tasks trained beside fusion, in SETGF, Self-MM and TETFN."""
     unimodal_weight: float = 1.0
     """Weight of the unimodal losses, 0 or more."""
     consistency_weight: float = 0.05
-    """Weight of the consistency of audio and vision with text, 0 or more."""
+    """SETGF's weight of the consistency of audio and vision with text, 0 or more."""
     text_weight: float = 1.0
     """Weight of the text task within the unimodal losses; 0 leaves the task out."""
     audio_weight: float = 1.0

@@ -37,7 +37,7 @@ def test_tfn_keeps_its_scores_in_the_range_of_the_labels() -> None:
     assert isinstance(network, TfnNetwork)
     batch = make_batch()
 
-    vectors = network.modalities(network.encode_text(batch), batch)
+    vectors = network.vectors(batch)
     unbounded = network.heads({Branch.FUSION: outer_product(*vectors)})[0][Branch.FUSION]
     torch.testing.assert_close(
         network(batch).scores[Branch.FUSION], unbounded.sigmoid() * 6 - 3, atol=1e-6, rtol=1e-5
@@ -64,13 +64,12 @@ def test_lf_dnn_reads_mean_frames_and_the_text_lstms_last_state() -> None:
     network = small_network({"model.name": "lf_dnn"})
     assert isinstance(network, LfDnnNetwork)
     batch, row = make_batch(), 1  # of 7 pieces, 3 audio frames, 8 vision frames
-    parts = network.modalities
     pieces = network.encode_text(batch).hidden[row, :7]
     vector = torch.cat(
         [
-            parts.text.project(parts.text.lstm(pieces)[0][-1]),
-            parts.audio(batch.audio[row, :3].mean(0)),
-            parts.vision(batch.vision[row, :8].mean(0)),
+            network.text.project(network.text.lstm(pieces)[0][-1]),
+            network.audio(batch.audio[row, :3].mean(0)),
+            network.vision(batch.vision[row, :8].mean(0)),
         ]
     )
 

@@ -3,7 +3,7 @@
 Williams et al., "Recognizing Emotions in Video Using Multimodal DNN Feature Fusion", ACL workshop
 2018, as MMSA has it, but for its batch normalisation over steps: `data.normalise` takes its place.
 
-Shapes: B batch, T word pieces.
+Shapes: B batch, T word pieces, W width of the text encoder, F_m feature width of modality m.
 """
 
 from __future__ import annotations
@@ -48,14 +48,7 @@ class EfLstmNetwork(Network):
         """Return the score and the feature of the fusion branch."""
         longest = batch.audio_lengths.maximum(batch.vision_lengths)
         steps = batch.text_lengths.where(batch.text_lengths > 0, longest)  # (B,)
-        parts = (
-            align(as_sequence(states, lengths), steps)
-            for states, lengths in (
-                (self.encode_text(batch).hidden, batch.text_lengths),
-                (batch.audio, batch.audio_lengths),
-                (batch.vision, batch.vision_lengths),
-            )
-        )
-        joined = as_sequence(torch.cat([part.states for part in parts], -1), steps)
+        parts = [align(part, steps).states for part in self.sequences(batch).values()]
+        joined = as_sequence(torch.cat(parts, -1), steps)  # (B, T, W + F_audio + F_vision)
         scores, features = self.heads({Branch.FUSION: last_hidden(self.lstm, joined)})
         return ModelOutput(scores=scores, features=features)

@@ -13,8 +13,7 @@ import torch
 
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
-from setgf.model.base import Network
-from setgf.model.baselines.subnetworks import ModalitySubnetworks, SubnetworkSizes
+from setgf.model.baselines.subnetworks import SubnetworkModel, SubnetworkSizes
 from setgf.model.heads import BranchHeads
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
@@ -24,19 +23,17 @@ SIZES = SubnetworkSizes(text_hidden=128, text_out=256, audio=16, vision=128, dro
 """MMSA's for MOSI."""
 
 
-class LfDnnNetwork(Network):
+class LfDnnNetwork(SubnetworkModel):
     """Three subnetworks, concatenation and the head."""
 
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:
-        super().__init__(text_encoder, text_dropout=config.text.dropout)
-        self.modalities = ModalitySubnetworks(text_encoder.width, facts, SIZES)
+        super().__init__(text_encoder, config, facts, SIZES)
         width = SIZES.text_out + SIZES.audio + SIZES.vision
         self.heads = BranchHeads({Branch.FUSION: width}, config.model)
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
-        vectors = self.modalities(self.encode_text(batch), batch)
-        scores, features = self.heads({Branch.FUSION: torch.cat(vectors, -1)})
+        scores, features = self.heads({Branch.FUSION: torch.cat(self.vectors(batch), -1)})
         return ModelOutput(scores=scores, features=features)

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
-from setgf.model.base import Network
-from setgf.model.baselines.subnetworks import ModalitySubnetworks, SubnetworkSizes
+from setgf.model.baselines.subnetworks import SubnetworkModel, SubnetworkSizes
 from setgf.model.baselines.tfn import with_one
 from setgf.model.heads import BranchHeads
 from setgf.model.output import ModelOutput
@@ -61,20 +60,18 @@ class LowRankFusion(nn.Module):
         return product.sum(1) + self.bias
 
 
-class LmfNetwork(Network):
+class LmfNetwork(SubnetworkModel):
     """Three subnetworks, low-rank fusion and the head."""
 
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:
-        super().__init__(text_encoder, text_dropout=config.text.dropout)
-        self.modalities = ModalitySubnetworks(text_encoder.width, facts, SIZES)
+        super().__init__(text_encoder, config, facts, SIZES)
         widths = (SIZES.text_out, SIZES.audio, SIZES.vision)
         self.fusion = LowRankFusion(widths, config.model.fusion_width, rank=RANK)
         self.heads = BranchHeads({Branch.FUSION: config.model.fusion_width}, config.model)
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
-        vectors = self.modalities(self.encode_text(batch), batch)
-        scores, features = self.heads({Branch.FUSION: self.fusion(*vectors)})
+        scores, features = self.heads({Branch.FUSION: self.fusion(*self.vectors(batch))})
         return ModelOutput(scores=scores, features=features)

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
+from setgf.model.base import Network
 from setgf.model.baselines.self_mm import RecurrentSubnetwork
-from setgf.model.sequence import as_sequence, masked_mean
-from setgf.model.text_encoder import TextStates
+from setgf.model.sequence import masked_mean
+from setgf.model.text_encoder import TextEncoder
+from setgf.terms import Modality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +62,26 @@ class FrameSubnetwork(nn.Module):
         return self.layers(frame)
 
 
-class ModalitySubnetworks(nn.Module):
+class SubnetworkModel(Network):
     """Text by a recurrent layer over word pieces, audio and vision by their mean frames."""
 
-    if TYPE_CHECKING:
-
-        def __call__(self, text: TextStates, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-            """Call `forward`."""
-            ...
-
-    def __init__(self, text_width: int, facts: DataFacts, sizes: SubnetworkSizes) -> None:
-        super().__init__()
-        self.text = RecurrentSubnetwork(text_width, sizes.text_hidden, sizes.text_out)
+    def __init__(
+        self,
+        text_encoder: TextEncoder,
+        config: ExperimentConfig,
+        facts: DataFacts,
+        sizes: SubnetworkSizes,
+    ) -> None:
+        super().__init__(text_encoder, text_dropout=config.text.dropout)
+        self.text = RecurrentSubnetwork(text_encoder.width, sizes.text_hidden, sizes.text_out)
         self.audio = FrameSubnetwork(facts.audio_width, sizes.audio, dropout=sizes.dropout)
         self.vision = FrameSubnetwork(facts.vision_width, sizes.vision, dropout=sizes.dropout)
 
-    def forward(self, text: TextStates, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def vectors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return one vector (B, own width) for text, audio and vision."""
+        sequences = self.sequences(batch)
         return (
-            self.text(as_sequence(text.hidden, batch.text_lengths)),
-            self.audio(masked_mean(as_sequence(batch.audio, batch.audio_lengths))),
-            self.vision(masked_mean(as_sequence(batch.vision, batch.vision_lengths))),
+            self.text(sequences[Modality.TEXT]),
+            self.audio(masked_mean(sequences[Modality.AUDIO])),
+            self.vision(masked_mean(sequences[Modality.VISION])),
         )

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
-from setgf.model.base import Network
-from setgf.model.baselines.subnetworks import ModalitySubnetworks, SubnetworkSizes
+from setgf.model.baselines.subnetworks import SubnetworkModel, SubnetworkSizes
 from setgf.model.heads import BranchHeads
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
@@ -25,22 +24,20 @@ SIZES = SubnetworkSizes(text_hidden=128, text_out=32, audio=32, vision=128, drop
 """MMSA's for MOSI: 33 x 33 x 129 products, as many as in the paper."""
 
 
-class TfnNetwork(Network):
+class TfnNetwork(SubnetworkModel):
     """Three subnetworks, their outer product and the head; scores stay in the labels' range."""
 
     def __init__(
         self, text_encoder: TextEncoder, config: ExperimentConfig, facts: DataFacts
     ) -> None:
-        super().__init__(text_encoder, text_dropout=config.text.dropout)
+        super().__init__(text_encoder, config, facts, SIZES)
         self.label_limit = facts.label_limit
-        self.modalities = ModalitySubnetworks(text_encoder.width, facts, SIZES)
         width = (SIZES.text_out + 1) * (SIZES.audio + 1) * (SIZES.vision + 1)
         self.heads = BranchHeads({Branch.FUSION: width}, config.model)
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
-        vectors = self.modalities(self.encode_text(batch), batch)
-        scores, features = self.heads({Branch.FUSION: outer_product(*vectors)})
+        scores, features = self.heads({Branch.FUSION: outer_product(*self.vectors(batch))})
         # limit * tanh(x / 2) is -limit + 2 * limit * sigmoid(x), written without a difference.
         bounded = self.label_limit * torch.tanh(scores[Branch.FUSION] / 2)  # (B,)
         return ModelOutput(scores={Branch.FUSION: bounded}, features=features)
