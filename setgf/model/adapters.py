@@ -6,6 +6,7 @@ to it, which alone are trained; here to every matrix of the layers, by the packa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,15 +16,22 @@ from setgf.config import TextConfig
 from setgf.errors import ConfigError, EncoderError
 
 
-def train_part(transformer: nn.Module, config: TextConfig) -> tuple[nn.Module, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedPart:
+    """What is left of a transformer's training."""
+
+    frozen_layers: int
+    """Lowest layers in which nothing ever changes."""
+    resting: tuple[nn.Module, ...]
+    """They and what comes before them; empty when there are none."""
+
+
+def train_part(transformer: nn.Module, config: TextConfig) -> TrainedPart:
     """Freeze all weights but those of `text.train_layers`, or put adapters in and train only these.
 
     Args:
         transformer: changed in place; what adapters start from is torch's random state.
         config: `train_layers` or `lora_rank` is above 0.
-
-    Returns:
-        The modules before the trained layers, which rest: nothing in them ever changes.
 
     Raises:
         ConfigError: the transformer has fewer layers, or shares one.
@@ -36,7 +44,13 @@ def train_part(transformer: nn.Module, config: TextConfig) -> tuple[nn.Module, .
         transformer.requires_grad_(False)
         for layer in layers:
             layer.requires_grad_(True)
-    return _before(transformer, layers) if config.train_layers else ()
+    if not config.train_layers:
+        return TrainedPart(frozen_layers=0, resting=())
+    settings: Any = transformer.config
+    return TrainedPart(
+        frozen_layers=settings.num_hidden_layers - len(layers),
+        resting=_before(transformer, layers),
+    )
 
 
 def _chosen_layers(transformer: nn.Module, config: TextConfig) -> list[nn.Module]:

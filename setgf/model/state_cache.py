@@ -17,6 +17,7 @@ import os
 import platform
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,11 +25,43 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from setgf.data.store import FeatureStore
 from setgf.home import Home
 
 _LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Transcripts:
+    """Word pieces of B transcripts."""
+
+    tokens: Tensor
+    """(B, T) int64."""
+    segments: Tensor
+    """(B, T) int64."""
+    lengths: Tensor
+    """(B,) int64, on the CPU, 0 <= length <= T."""
+
+    def take(self, places: Sequence[int]) -> Transcripts:
+        """Return some of them, in that order, cut to the longest."""
+        chosen = list(places)
+        lengths = self.lengths[chosen]
+        steps = max(int(lengths.max()), 1)
+        return Transcripts(self.tokens[chosen, :steps], self.segments[chosen, :steps], lengths)
+
+    def names(self) -> list[str]:
+        """Return the hash of each one's word piece ids and segments."""
+        tokens, segments = self.tokens.cpu().numpy(), self.segments.cpu().numpy()
+        return [
+            hashlib.sha256(pieces[:length].tobytes() + kinds[:length].tobytes()).hexdigest()[:32]
+            for pieces, kinds, length in zip(tokens, segments, self.lengths.tolist(), strict=True)
+        ]
+
+
+Encode = Callable[[Transcripts], Tensor]
+"""Gives states (B, T, W), undefined where padded."""
 
 
 class StateCache:
@@ -47,7 +80,7 @@ class StateCache:
         """Return the states (length, W) of transcripts, those of the disk on the CPU.
 
         Args:
-            names: of each transcript, by `name_of`.
+            names: of each transcript (`Transcripts.names`).
             make: gives the states of the transcripts at these places, which are then kept.
         """
         if any(name not in self._known for name in names):
@@ -88,16 +121,65 @@ class StateCache:
                 temporary.unlink(missing_ok=True)
 
 
+class KeptStates:
+    """States that never change: of each row of a split in memory, of word pieces on the disk."""
+
+    def __init__(self, width: int) -> None:
+        """Keep states of `width` numbers a word piece."""
+        self.split: str | None = None
+        """The split that rows belong to; None keeps nothing."""
+        self.cache: StateCache | None = None
+        """The disk; None keeps them in memory only."""
+        self._width = width
+        self._states: dict[str, dict[int, Tensor]] = {}
+
+    def recall(self, encode: Encode, transcripts: Transcripts, rows: Sequence[int]) -> Tensor:
+        """Return states (B, T, W), zero where padded; encode those that are met the first time.
+
+        Args:
+            encode: gives the states (B', T', W) of some of the transcripts.
+            transcripts: B of them.
+            rows: of each in the split.
+        """
+        states = self._states.setdefault(self.split or "", {})
+        new = [place for place, row in enumerate(rows) if row not in states]
+        if new:
+            found = self._look_up(encode, transcripts.take(new))
+            states.update(zip((rows[place] for place in new), found, strict=True))
+        return pad_sequence([states[row] for row in rows], batch_first=True)
+
+    def _look_up(self, encode: Encode, transcripts: Transcripts) -> list[Tensor]:
+        """Return the states (length, W) of each transcript, from the disk where it has them."""
+
+        def make(places: list[int]) -> list[Tensor]:
+            return self._encode_apart(encode, transcripts.take(places))
+
+        if self.cache is None:
+            return make(list(range(len(transcripts.tokens))))
+        found = self.cache.remember(transcripts.names(), make)
+        return [states.to(transcripts.tokens.device) for states in found]
+
+    def _encode_apart(self, encode: Encode, transcripts: Transcripts) -> list[Tensor]:
+        """Return the states (length, W) of each transcript.
+
+        On the CPU each is encoded alone: rounding depends on the company a sample is encoded in,
+        and a resumed run, which meets the samples in another order, must repeat to the bit.
+        """
+        device, lengths = transcripts.tokens.device, transcripts.lengths
+        none = torch.zeros(0, self._width, device=device)
+        made = [none] * len(lengths)
+        some = lengths.nonzero().flatten().tolist()
+        alone = device.type == "cpu"
+        for places in [[place] for place in some] if alone else filter(None, [some]):
+            fresh = encode(transcripts.take(places))
+            for place, length, hidden in zip(places, lengths[places].tolist(), fresh, strict=True):
+                made[place] = hidden[:length].clone()
+        return made
+
+
 def state_folder(store: FeatureStore) -> Path:
     """Return the folder that keeps encoders' states, in the home of the store."""
     return Home(store.path.parent.parent).cache / "text_states"
-
-
-def name_of(tokens: Tensor, segments: Tensor) -> str:
-    """Return the hash of a transcript's word piece ids and segments, (length,) int64 each."""
-    digest = hashlib.sha256(tokens.cpu().numpy().tobytes())
-    digest.update(segments.cpu().numpy().tobytes())
-    return digest.hexdigest()[:32]
 
 
 def kind_of(encoder_sha256: str, device: torch.device, *, path: str) -> str:

@@ -9,13 +9,13 @@ Shapes: B batch, T word pieces of the longest transcript, W width of the encoder
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from setgf.config import TextConfig
 from setgf.data.batch import padding_mask
@@ -25,7 +25,7 @@ from setgf.model.encoder_files import digest_of
 from setgf.model.encoder_source import encoder_folder
 from setgf.model.pretrained import load_pretrained, make_tiny
 from setgf.model.sequence import as_sequence, masked_mean
-from setgf.model.state_cache import StateCache, kind_of, name_of
+from setgf.model.state_cache import KeptStates, StateCache, Transcripts, kind_of
 from setgf.model.unpadded import can_unpad, encode_unpadded
 
 __all__ = ["TextEncoder", "TextStates", "encoder_folder", "load_text_encoder"]
@@ -42,6 +42,9 @@ class TextStates:
     """
     pooled: Tensor
     """(B, W) float32. The whole transcript; zero where it has no word piece."""
+
+
+ALL_LAYERS = slice(None)
 
 
 class TextEncoder(nn.Module):
@@ -87,10 +90,10 @@ class TextEncoder(nn.Module):
         """Padding is not computed, where that is faster; states are the same."""
         self._is_frozen = False
         self._resting: tuple[nn.Module, ...] = ()
-        self._split: str | None = None
-        self._states: dict[str, dict[int, Tensor]] = {}
+        self.frozen_layers = 0
+        """Lowest layers that never change, whose states are kept; not used when all are frozen."""
+        self._kept = KeptStates(self.width)
         self._cache_folder: Path | None = None
-        self._cache: StateCache | None = None
         self.register_state_dict_post_hook(_leave_frozen_out)
         self.register_load_state_dict_post_hook(_expect_frozen_missing)
 
@@ -102,17 +105,19 @@ class TextEncoder(nn.Module):
     def freeze(self) -> None:
         """Keep the weights as they are from now on, without dropout."""
         self._is_frozen = True
+        self.frozen_layers = 0
         self.requires_grad_(False)
         self.train(False)
 
-    def rest(self, modules: tuple[nn.Module, ...]) -> None:
-        """Leave dropout out of frozen parts of the transformer from now on."""
+    def rest(self, modules: tuple[nn.Module, ...], *, layers: int) -> None:
+        """Leave dropout out of frozen modules, the lowest `layers` among them, from now on."""
         self._resting = modules
+        self.frozen_layers = layers if self.unpads else 0
         self.train(self.training)
 
     def use_cache(self, split: str | None) -> None:
         """Keep a frozen encoder's states by split and `batch.index`; None does not."""
-        self._split = split
+        self._kept.split = split
 
     def keep_states(self, folder: Path) -> None:
         """Share a frozen encoder's states with all runs that keep theirs in `folder`."""
@@ -146,33 +151,55 @@ class TextEncoder(nn.Module):
         Raises:
             EncoderError: a transcript is longer, or an id larger, than the encoder knows.
         """
+        only_first = only_pooled and self.pooling == "first"
+        rows = None if index is None or self._kept.split is None else index
         if not lengths.any():
             device = next(self.parameters()).device
             hidden = torch.zeros(*tokens.shape, self.width, device=device)  # (B, T, W)
-        elif not self._is_frozen:
-            only_first = only_pooled and self.pooling == "first"
-            hidden = self._encode(tokens, segments, lengths, only_first=only_first)
-            lengths = lengths.clamp(max=hidden.shape[1])
+        elif rows is not None and self.frozen_layers:
+            below = self._recall(Transcripts(tokens, segments, lengths), rows.tolist())
+            hidden = encode_unpadded(
+                self.transformer,
+                tokens[:, : below.shape[1]],
+                segments[:, : below.shape[1]],
+                lengths,
+                only_first=only_first,
+                layers=slice(self.frozen_layers, None),
+                below=below,
+            )
+        elif rows is not None and self._is_frozen:
+            hidden = self._recall(Transcripts(tokens, segments, lengths), rows.tolist())
         else:
-            with torch.no_grad():
-                hidden = (
-                    self._encode(tokens, segments, lengths)
-                    if index is None or self._split is None
-                    else self._recall(tokens, segments, lengths, index=index)
-                )
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self._is_frozen):
+                hidden = self._encode(tokens, segments, lengths, only_first=only_first)
+        lengths = lengths.clamp(max=hidden.shape[1])
         sequence = as_sequence(hidden.float(), lengths)
         pooled = masked_mean(sequence) if self.pooling == "mean" else sequence.states[:, 0]
         return TextStates(hidden=sequence.states, pooled=pooled)
 
     def _encode(
-        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, only_first: bool = False
+        self,
+        tokens: Tensor,
+        segments: Tensor,
+        lengths: Tensor,
+        *,
+        only_first: bool = False,
+        layers: slice = ALL_LAYERS,
     ) -> Tensor:
-        """Return states (B, T, W), undefined where padded; (B, 1, W) if `only_first`."""
+        """Return states (B, T, W), undefined where padded; (B, 1, W) if `only_first`.
+
+        Other `layers` than all need a transformer that `unpads`.
+        """
         self._check(tokens)
         # On a GPU a step of usual size waits for kernels to start, and this path has more of them.
-        if self.unpads and tokens.device.type == "cpu":
+        if self.unpads and (tokens.device.type == "cpu" or layers != ALL_LAYERS):
             return encode_unpadded(
-                self.transformer, tokens, segments, lengths, only_first=only_first
+                self.transformer,
+                tokens,
+                segments,
+                lengths,
+                only_first=only_first,
+                layers=layers,
             )
         # A transcript without a word piece looks at its first padded one; the caller masks it.
         padding = padding_mask(lengths.clamp(min=1), tokens.shape[1], tokens.device)
@@ -183,61 +210,22 @@ class TextEncoder(nn.Module):
         states: Tensor = self.transformer(**inputs).last_hidden_state
         return states[:, :1] if only_first else states
 
-    def _recall(
-        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, index: Tensor
-    ) -> Tensor:
-        """Return kept states (B, T, W), zero where padded; encode those seen for the first time."""
-        states = self._states.setdefault(self._split or "", {})
-        rows = index.tolist()
-        new = [place for place, row in enumerate(rows) if row not in states]
-        if new:
-            found = self._look_up(tokens[new], segments[new], lengths[new])
-            states.update(zip((rows[place] for place in new), found, strict=True))
-        return pad_sequence([states[row] for row in rows], batch_first=True)  # (B, T, W)
-
-    def _look_up(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Return the states (length, W) of each transcript, from the disk where it has them."""
-
-        def make(places: list[int]) -> list[Tensor]:
-            return self._encode_apart(tokens[places], segments[places], lengths[places])
-
-        cache = self._open_cache(tokens.device)
-        if cache is None:
-            return make(list(range(len(tokens))))
-        names = [
-            name_of(pieces[:length], kinds[:length])
-            for pieces, kinds, length in zip(tokens, segments, lengths.tolist(), strict=True)
-        ]
-        return [states.to(tokens.device) for states in cache.remember(names, make)]
-
-    def _encode_apart(self, tokens: Tensor, segments: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Return the states (length, W) of each transcript.
-
-        On the CPU each is encoded alone: rounding depends on the company a sample is encoded in,
-        and a resumed run, which meets the samples in another order, must repeat to the bit.
-        """
-        none = torch.zeros(0, self.width, device=tokens.device)
-        made = [none] * len(tokens)
-        some = lengths.nonzero().flatten().tolist()
-        alone = tokens.device.type == "cpu"
-        for places in [[place] for place in some] if alone else filter(None, [some]):
-            found = lengths[places]
-            steps = int(found.max())
-            fresh = self._encode(tokens[places, :steps], segments[places, :steps], found)
-            for place, length, hidden in zip(places, found.tolist(), fresh, strict=True):
-                made[place] = hidden[:length].clone()
-        return made
-
-    def _open_cache(self, device: torch.device) -> StateCache | None:
-        """Return the states on the disk; None where nothing is to be kept, or it is not worth it.
-
-        What decides the numbers is as it was at the first call.
-        """
-        if self._cache is None and self._cache_folder is not None and self.folder is not None:
-            path = "unpadded" if self.unpads and device.type == "cpu" else "padded"
+    def _recall(self, transcripts: Transcripts, rows: Sequence[int]) -> Tensor:
+        """Return the states (B, T, W) that frozen layers give, encoded at most once."""
+        if self._kept.cache is None and self._cache_folder is not None and self.folder is not None:
+            # What decides the numbers is as it is at the first call.
+            device = transcripts.tokens.device
+            is_unpadded = self.frozen_layers or (self.unpads and device.type == "cpu")
+            path = f"{'unpadded' if is_unpadded else 'padded'} {self.frozen_layers}"
             kind = kind_of(digest_of(self.folder), device, path=path)
-            self._cache = StateCache(self._cache_folder / kind)
-        return self._cache
+            self._kept.cache = StateCache(self._cache_folder / kind)
+        layers = slice(self.frozen_layers) if self.frozen_layers else ALL_LAYERS
+        with torch.no_grad():
+            return self._kept.recall(
+                lambda some: self._encode(some.tokens, some.segments, some.lengths, layers=layers),
+                transcripts,
+                rows,
+            )
 
     def _check(self, tokens: Tensor) -> None:
         if tokens.shape[1] > self.max_tokens:
@@ -257,11 +245,8 @@ class TextEncoder(nn.Module):
 class TinyEncoder(TextEncoder):
     """The random encoder for tests: any word piece id goes, folded into its small vocabulary."""
 
-    def _encode(
-        self, tokens: Tensor, segments: Tensor, lengths: Tensor, *, only_first: bool = False
-    ) -> Tensor:
-        tokens = tokens % self.num_ids
-        return super()._encode(tokens, segments, lengths, only_first=only_first)
+    def _encode(self, tokens: Tensor, segments: Tensor, lengths: Tensor, **options: Any) -> Tensor:
+        return super()._encode(tokens % self.num_ids, segments, lengths, **options)
 
 
 def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
@@ -291,7 +276,8 @@ def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
         if not config.finetune:
             encoder.freeze()
         elif config.train_layers or config.lora_rank:
-            encoder.rest(train_part(encoder.transformer, config))
+            part = train_part(encoder.transformer, config)
+            encoder.rest(part.resting, layers=part.frozen_layers)
     return encoder
 
 

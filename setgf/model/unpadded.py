@@ -36,6 +36,8 @@ def encode_unpadded(
     lengths: Tensor,
     *,
     only_first: bool = False,
+    layers: slice = slice(None),
+    below: Tensor | None = None,
 ) -> Tensor:
     """Return the last states (B, T, W), undefined where padded.
 
@@ -46,28 +48,39 @@ def encode_unpadded(
         lengths: (B,) int64, on the CPU, 0 <= length <= T.
         only_first: return only the first piece's state (B, 1, W): nothing else of the last layer
             is computed.
+        layers: which run, all by default.
+        below: (B, T, W), padding is never read. What the first of them reads; None: embeddings.
     """
     bert: Any = transformer
     if not lengths.any():
         steps = 1 if only_first else tokens.shape[1]
         return torch.zeros(len(tokens), steps, bert.config.hidden_size, device=tokens.device)
     packing = Packing.of(lengths, tokens.shape[1], bert.config.num_attention_heads, tokens.device)
-    has_segments = bert.config.type_vocab_size > 1
-    # RoBERTa's positions begin after its padding id.
-    padding_id: int | None = bert.embeddings.position_embeddings.padding_idx
-    first = 0 if padding_id is None else padding_id + 1
-    states: Tensor = bert.embeddings(
-        input_ids=tokens.flatten()[packing.places][None],
-        token_type_ids=segments.flatten()[packing.places][None] if has_segments else None,
-        position_ids=packing.positions[None] + first,
-    ).squeeze(0)  # (N, W)
-    *layers, last = bert.encoder.layer
-    for layer in layers:
+    states = (
+        _embed(bert, tokens, segments, packing)
+        if below is None
+        else below.flatten(0, 1).index_select(0, packing.places)
+    )  # (N, W)
+    *lower, last = bert.encoder.layer[layers]
+    for layer in lower:
         states = _run(layer, states, packing)
     if not only_first:
         states = _run(last, states, packing)
         return packing.unpack(states)
     return packing.unpack_first(_run_first(last, states, packing))
+
+
+def _embed(bert: Any, tokens: Tensor, segments: Tensor, packing: Packing) -> Tensor:
+    """Return the embeddings (N, W) of real pieces."""
+    has_segments = bert.config.type_vocab_size > 1
+    # RoBERTa's positions begin after its padding id.
+    padding_id: int | None = bert.embeddings.position_embeddings.padding_idx
+    first = 0 if padding_id is None else padding_id + 1
+    return bert.embeddings(
+        input_ids=tokens.flatten()[packing.places][None],
+        token_type_ids=segments.flatten()[packing.places][None] if has_segments else None,
+        position_ids=packing.positions[None] + first,
+    ).squeeze(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

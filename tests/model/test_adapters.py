@@ -12,7 +12,7 @@ from setgf.config import TextConfig
 from setgf.errors import ConfigError, EncoderError
 from setgf.model.text_encoder import TextEncoder, load_text_encoder
 from setgf.training.parameters import parameter_groups
-from tests.model.builders import loss_of, make_batch, small_config, small_network
+from tests.model.builders import loss_of, make_batch, small_config, small_network, take
 from tests.model.test_encoder_families import DEBERTA_V3, FAMILIES, SMALL, save
 
 BATCH = make_batch((4, 7, 2))
@@ -151,6 +151,59 @@ def test_what_comes_before_the_trained_layers_has_no_dropout() -> None:
     assert not any(module.training for module in below.modules())
     assert not first.equal(second)
     assert not any(module.training for module in encoder.eval().modules())
+
+
+def test_states_below_the_trained_layers_are_made_once_and_change_nothing() -> None:
+    plain, encoder = load(train_layers=1).eval(), load(train_layers=1).eval()
+    runs: list[int] = []
+    bert: Any = encoder.transformer
+    bert.encoder.layer[0].intermediate.register_forward_hook(lambda *_: runs.append(1))
+    encoder.use_cache("train")
+
+    for rows in ([0, 1, 2], [2, 0], [1]):
+        some = take(BATCH, rows)
+        found, expected = (
+            each(some.tokens, some.segments, some.text_lengths, index=some.index)
+            for each in (encoder, plain)
+        )
+        torch.testing.assert_close(found.hidden, expected.hidden, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found.pooled, expected.pooled, atol=1e-5, rtol=0)
+        for states in (found, expected):
+            states.hidden.square().sum().backward()
+
+    assert len(runs) == 3  # once a transcript
+    for weight, like in zip(encoder.parameters(), plain.parameters(), strict=True):
+        if weight.requires_grad:
+            torch.testing.assert_close(weight.grad, like.grad, atol=1e-4, rtol=1e-4)
+
+
+def test_runs_share_the_states_below_the_trained_layers(tmp_path: Path) -> None:
+    folder = save("Bert", SMALL, tmp_path / "bert")
+    whole = load(folder, finetune=False)
+    whole.keep_states(tmp_path / "states")
+    whole.use_cache("train")
+    encode_rows(whole)
+    first = load(folder, train_layers=1).eval()
+    first.keep_states(tmp_path / "states")
+    first.use_cache("train")
+    expected = encode_rows(first)
+    second = load(folder, train_layers=1).eval()
+    second.keep_states(tmp_path / "states")
+    second.use_cache("valid")
+    bert: Any = second.transformer
+    bert.embeddings.register_forward_hook(lambda *_: pytest.fail("it was encoded again"))
+
+    found = encode_rows(second)
+
+    assert found.equal(expected)
+    assert len(list((tmp_path / "states").iterdir())) == 2  # of one layer, and of both
+
+
+def encode_rows(encoder: TextEncoder) -> torch.Tensor:
+    with torch.no_grad():
+        return encoder(
+            BATCH.tokens, BATCH.segments, BATCH.text_lengths, index=torch.arange(3)
+        ).hidden
 
 
 @pytest.mark.parametrize("family", ["Roberta", "DebertaV2", "Electra", "DistilBert", "ModernBert"])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from setgf.config import TextConfig
 from setgf.model.encoder_files import digest_of
-from setgf.model.state_cache import StateCache, kind_of, name_of
+from setgf.model.state_cache import StateCache, Transcripts, kind_of
 from setgf.model.text_encoder import TextEncoder, load_text_encoder
 from tests.model.builders import make_batch
 
@@ -139,12 +139,14 @@ def test_whatever_changes_the_numbers_makes_another_kind() -> None:
     assert kind_of("a", CPU, path="padded") == kinds[0]
 
 
-def test_word_pieces_and_segments_make_the_name() -> None:
-    tokens, segments = torch.tensor([5, 6]), torch.tensor([0, 0])
+def test_word_pieces_and_segments_make_the_name_and_padding_does_not() -> None:
+    tokens = torch.tensor([[5, 6, 9], [5, 6, 0], [6, 5, 0], [5, 6, 0]])
+    segments = torch.tensor([[0, 0, 7], [0, 0, 0], [0, 0, 0], [0, 1, 0]])
 
-    assert name_of(tokens, segments) == name_of(tokens.clone(), segments)
-    assert name_of(tokens, segments) != name_of(torch.tensor([6, 5]), segments)
-    assert name_of(tokens, segments) != name_of(tokens, torch.tensor([0, 1]))
+    one, padded, turned, other = Transcripts(tokens, segments, torch.tensor([2] * 4)).names()
+
+    assert one == padded
+    assert len({one, turned, other}) == 3
 
 
 def test_many_writers_at_once_leave_every_state_whole(tmp_path: Path) -> None:
