@@ -59,6 +59,7 @@ def straight(store, tmp_path_factory):
         (7, {"train_layers": 1}),
         pytest.param(7, {"lora_rank": 4}, marks=needs_peft),
         (7, {"model__name": "self_mm"}),
+        (7, {"ema_decay": 0.9, "ordinal_weight": 0.1, "precision": "float16", "calibrate": True}),
     ],
     ids=[
         "first step",
@@ -71,6 +72,7 @@ def straight(store, tmp_path_factory):
         "last layer",
         "adapters",
         "self_mm",
+        "averages and loss scale",
     ],
 )
 def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(
