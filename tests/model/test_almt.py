@@ -17,7 +17,7 @@ MODALITIES = ("text", "audio", "vision")
 def almt() -> Any:
     network = small_network({"model.name": "almt"})
     assert isinstance(network, AlmtNetwork)
-    # Learnt tokens start near zero; larger ones let every part show in the score.
+    # New norms and biases do nothing; moved ones let every part show in the score.
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -45,8 +45,8 @@ NUM_TOKENS = 8
 """K, learnt tokens a modality is summed up in; the same on every data set."""
 DEPTH = 3
 """Depths of text that guide the hyper-modality; the same on every data set."""
-TOKEN_SCALE = 0.02
-"""Standard deviation of new tokens; BERT's `initializer_range`."""
+HYPER_SCALE = 0.02
+"""Standard deviation of a new hyper-modality; BERT's `initializer_range`."""
 
 
 class TokenEncoder(nn.Module):
@@ -157,7 +157,7 @@ class AlmtNetwork(Network):
             }
         )
         self.deepen = nn.ModuleList(AttentionBlock(SIZES) for _ in range(DEPTH - 1))
-        self.hyper = _learnt_tokens(NUM_TOKENS, SIZES.width)
+        self.hyper = nn.Parameter(HYPER_SCALE * torch.randn(1, NUM_TOKENS, SIZES.width))
         self.updates = nn.ModuleList(HyperUpdate(SIZES) for _ in range(DEPTH))
         self.fuse = CrossTransformer(SIZES, FUSION_BLOCKS)
         self.score = nn.Linear(SIZES.width, 1)
@@ -177,8 +177,11 @@ class AlmtNetwork(Network):
 
 
 def _learnt_tokens(count: int, width: int) -> nn.Parameter:
-    """Return (1, count, D)."""
-    return nn.Parameter(torch.randn(1, count, width) * TOKEN_SCALE)
+    """Return (1, count, D), as far apart as the authors' positions: deviation 1.
+
+    Text shows in which tokens of audio and vision are looked at, so these have to differ.
+    """
+    return nn.Parameter(torch.randn(1, count, width))
 
 
 def _all_real(states: Tensor) -> Sequence:
