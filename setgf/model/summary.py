@@ -6,7 +6,7 @@ is kept for the backward pass is measured as it is kept, on one sample in traini
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -89,9 +89,10 @@ def summarise(network: Network, batch: Batch, *, depth: int = 1) -> NetworkSumma
             weight_bytes=sum(
                 t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers())
             ),
-            kept_bytes=kept[name],
+            kept_bytes=kept.get(name, 0),
         )
         for name, module in parts.items()
+        if _is_told(name, parts, kept)
     ]
     return NetworkSummary(
         lengths={
@@ -122,6 +123,13 @@ def _parts(network: nn.Module, depth: int) -> Iterator[tuple[str, nn.Module]]:
     yield from walk(network, "", depth)
 
 
+def _is_told(name: str, parts: Collection[str], ran: Collection[str]) -> bool:
+    """Return whether a part has numbers of its own: some encoders' layers run as one."""
+    pieces = name.split(".")
+    above = (".".join(pieces[:end]) for end in range(2, len(pieces) + 1))
+    return all(one in ran for one in above if one in parts)
+
+
 def _count_flops(network: Network, batch: Batch) -> dict[str, int]:
     """Return the operations of every module by its dotted name; of the network by the empty one."""
     counter = FlopCounterMode(display=False)
@@ -138,11 +146,11 @@ def _count_flops(network: Network, batch: Batch) -> dict[str, int]:
 
 
 def _measure_kept(network: Network, batch: Batch, parts: Mapping[str, nn.Module]) -> dict[str, int]:
-    """Return the bytes one sample keeps for the backward pass, by part; each storage once."""
+    """Return the bytes one sample keeps for the backward pass, by part that ran; each once."""
     weights = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
     seen: set[int] = set()
     held: list[Tensor] = []  # so that no storage is freed and its place used again
-    kept = dict.fromkeys(parts, 0)
+    kept = {"": 0}
     inside = [""]
 
     def pack(tensor: Tensor) -> Tensor:
@@ -157,7 +165,7 @@ def _measure_kept(network: Network, batch: Batch, parts: Mapping[str, nn.Module]
     with ExitStack() as stack:
         for name, module in parts.items():
             if name:
-                stack.enter_context(_noting(module, name, inside))
+                stack.enter_context(_noting(module, name, inside, kept))
         stack.enter_context(_mode(network, training=True))
         stack.enter_context(torch.random.fork_rng(devices=[]))
         stack.enter_context(torch.enable_grad())
@@ -167,11 +175,14 @@ def _measure_kept(network: Network, batch: Batch, parts: Mapping[str, nn.Module]
 
 
 @contextmanager
-def _noting(module: nn.Module, name: str, inside: list[str]) -> Generator[None]:
-    """Have a module's name in `inside` while it runs."""
+def _noting(
+    module: nn.Module, name: str, inside: list[str], kept: dict[str, int]
+) -> Generator[None]:
+    """Have a module's name in `inside` while it runs, and in `kept` from then on."""
 
     def enter(_module: nn.Module, _inputs: Any) -> None:
         inside.append(name)
+        kept.setdefault(name, 0)
 
     def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
         inside.remove(name)
