@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
+from setgf.config import build_config
 from setgf.errors import ConfigError, StoppedError
-from setgf.terms import Split
+from setgf.terms import Dataset, Split
 from setgf.training.checkpoint import CheckpointFolder
 from setgf.training.fit import fit
 from tests.training.conftest import tiny_config
@@ -130,3 +131,22 @@ def _newest_entry(kept, config, store):
         data_fingerprint=store.manifest.fingerprint,
     )
     return next(folder.candidates()), folder
+
+
+@pytest.mark.parametrize(("model", "preset"), [("self_mm", "mosi_paper"), ("tetfn", "mosi_tetfn")])
+def test_published_settings_train_their_model(store, recorder, model, preset):
+    small = {"text.encoder": "tiny", "optim.batch_size": 4, "train.max_epochs": 1}
+    config = build_config(
+        dataset=Dataset.MOSI,
+        preset=preset,
+        settings={**small, "model.name": model, "data.name": "made_up", "train.device": "cpu"},
+    )
+    kept = recorder()
+
+    result = fit(config, store, kept)
+
+    assert result.steps == 2  # nine micro-batches in groups of four; the last group is partial
+    assert math.isfinite(result.metrics["test.mae"])
+    first = {name: kept.points[f"train.{name}", 1][1] for name in ("lr", "lr_text", "lr_audio")}
+    expected = config.optim.lr, config.optim.lr_text, config.optim.lr_audio
+    assert tuple(first.values()) == pytest.approx(expected)
