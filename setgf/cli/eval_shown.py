@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,12 +68,18 @@ class Shown:
                     f"{', '.join(plain)}, or a branch's, as `text.mae`."
                 )
 
-    def show(self, found: ScoredOnce | SweptRates, plain: Mapping[str, Any]) -> None:
-        """Print what was found, and write the picture.
+    def check_branches(self, found: Collection[str], split: str) -> None:
+        """Refuse a metric of a branch the model has not.
 
         Raises:
-            ConfigError: the model has no such branch to draw.
+            ConfigError: names it.
         """
+        for name in self.metrics:
+            if f"{split}.{name}" not in found:
+                raise ConfigError(f"The model has no branch with a metric `{name}`.")
+
+    def show(self, found: ScoredOnce | SweptRates, plain: Mapping[str, Any]) -> None:
+        """Print what was found, and write the picture."""
         from setgf.cli.eval_text import SweptRates
 
         if self.as_json:
@@ -133,8 +139,6 @@ def _line(found: SweptRates, metric: str) -> Line:
     from tui.plotting.lines import Band, Line
 
     name, points = f"{found.again.split}.{metric}", found.points
-    if name not in points[0].metrics:
-        raise ConfigError(f"The model has no branch with a metric `{metric}`.")
     mean = np.array([point.mean(name) for point in points])
     sd = np.array([point.sd(name) for point in points])
     sizes = np.array([len(point.metrics[name]) for point in points])

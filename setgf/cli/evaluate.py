@@ -139,7 +139,7 @@ def _run(home: Home, folder: RunFolder, asked: _Asked, shown: Shown) -> None:
     for warning in again.warnings:
         note(f"setgf: warning: {warning}")
     if missing.rates:
-        found = SweptRates(again, missing, tuple(_sweep(again, missing, left)))
+        found = SweptRates(again, missing, tuple(_sweep(again, missing, left, shown)))
     else:
         found = ScoredOnce(again, missing, _score(again, missing))
     kept = found.to_plain()
@@ -155,7 +155,9 @@ def _score(again: Again, missing: Missing) -> Evaluation:
     return evaluate(again.model, drop_always(again.source, missing.drop), again.split)
 
 
-def _sweep(again: Again, missing: Missing, left: tuple[Modality, ...]) -> Iterator[RatePoint]:
+def _sweep(
+    again: Again, missing: Missing, left: tuple[Modality, ...], shown: Shown
+) -> Iterator[RatePoint]:
     """Yield what is found at every rate, and say how far it is where somebody waits."""
     from setgf.training.drop import MissingPattern, drop_always, sweep_missing
 
@@ -166,6 +168,7 @@ def _sweep(again: Again, missing: Missing, left: tuple[Modality, ...]) -> Iterat
     source = drop_always(again.source, missing.drop)
     points = sweep_missing(again.model, source, again.split, rates=missing.rates, patterns=patterns)
     for place, point in enumerate(points, 1):
+        shown.check_branches(point.metrics, again.split)
         if sys.stderr.isatty():
             note(f"rate {point.rate:g}  ({place} of {len(missing.rates)})")
         yield point

@@ -18,6 +18,7 @@ from setgf.data.normalise import Normaliser
 from setgf.data.ragged import Array, Floats, Integers, Ragged, from_rows
 from setgf.data.sample_file import Samples
 from setgf.data.split_data import SplitData
+from setgf.data.tokens import WORTH_A_WARNING, TokenFacts
 from setgf.errors import DataError
 from setgf.terms import MODALITIES, Modality
 from setgf.training.evaluate import name_samples
@@ -114,6 +115,22 @@ def find_present(data: SplitData, settings: DataConfig) -> dict[Modality, NDArra
             f"model looks at {seen}; a sample needs some of it, and a text must not be empty."
         )
     return present
+
+
+def token_warnings(tokens: TokenFacts, settings: DataConfig) -> Iterator[str]:
+    """Yield a sentence for texts that were cut, and for pieces the model has never seen."""
+    if Modality.TEXT not in settings.modalities:
+        return
+    if tokens.cut:
+        yield (
+            f"{tokens.cut} of {tokens.transcripts} texts have more than the {settings.max_tokens} "
+            "word pieces the model reads and lose their end."
+        )
+    if tokens.unknown_share > WORTH_A_WARNING:
+        yield (
+            f"{tokens.unknown} of {tokens.pieces} word pieces ({tokens.unknown_share:.1%}) are not "
+            "in the text encoder's vocabulary: are the texts in its language?"
+        )
 
 
 def find_warnings(

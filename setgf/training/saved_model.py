@@ -50,6 +50,7 @@ from setgf.training.own_samples import (
     find_warnings,
     fit_widths,
     lay_out,
+    token_warnings,
 )
 from setgf.training.predictions import Predictions
 from setgf.training.session import number_format
@@ -123,18 +124,18 @@ class SavedModel:
         evaluation = evaluate(
             self, drop(source, {Modality.TEXT: lost}), Split.TEST, keep_states=False
         )
-        tokens = source.token_facts if Modality.TEXT in settings.modalities else None
-        warnings = [*samples.remarks]
-        if tokens is not None:
-            warnings += tokens.warnings("the samples", settings.max_tokens)
-        warnings += find_warnings(data, present, settings, self.normaliser)
+        warnings = (
+            *samples.remarks,
+            *token_warnings(source.token_facts, settings),
+            *find_warnings(data, present, settings, self.normaliser),
+        )
         return Predictions(
             dataset=Dataset(self.facts.data.dataset),
             ids=data.ids,
             transcripts=data.transcripts,
             scores=evaluation.scores,
             present=present,
-            warnings=tuple(warnings),
+            warnings=warnings,
         )
 
     def batches(
