@@ -154,7 +154,7 @@ def connect(host: Host, number: int) -> tuple[str, str]:
         NoHostsError: this machine does not let us.
     """
     here, there = f"10.213.{number}.1", f"10.213.{number}.2"
-    name = f"sg{os.getpid() % 100000}-{number}"
+    name = _cable(number)
     inside = ("nsenter", "--target", str(host.init), "--net", "--")
     commands = (
         (
@@ -182,3 +182,17 @@ def connect(host: Host, number: int) -> tuple[str, str]:
             raise NoHostsError(f"no network can be made here: {error}") from error
     wait_until(lambda: Path(f"/sys/class/net/{name}/operstate").read_text() == "up\n", what=name)
     return here, there
+
+
+def pull_out(number: int) -> None:
+    """Cut the cable of that number: what is sent gets no answer, not even a refusal."""
+    subprocess.run(["ip", "link", "set", _cable(number), "down"], check=True)
+
+
+def plug_in(number: int) -> None:
+    """Mend the cable of that number."""
+    subprocess.run(["ip", "link", "set", _cable(number), "up"], check=True)
+
+
+def _cable(number: int) -> str:
+    return f"sg{os.getpid() % 100000}-{number}"

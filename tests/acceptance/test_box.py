@@ -31,7 +31,7 @@ with open(path, "a") as file:
 
 
 def test_a_worker_and_its_jobs_open_no_port_keep_files_private_and_tell_the_end(
-    home: Path, database: Database
+    home: Path, file_database: Database
 ) -> None:
     (home / "notify.toml").touch(mode=0o600)
     (home / "hook.py").write_text(HOOK)
@@ -39,7 +39,7 @@ def test_a_worker_and_its_jobs_open_no_port_keep_files_private_and_tell_the_end(
     (home / "notify.toml").write_text(f"[hook]\ncommand = {command}\n")
     before = os.umask(0)  # as careless as can be
     try:
-        with Site(home, database, REAL) as site:
+        with Site(home, file_database, REAL) as site:
             (job,) = add(site, times=1)
             worker = site.start_worker("--slots", "1", "--drain")
             site.wait_for_steps(job.id, 5, seconds=120)
@@ -70,7 +70,7 @@ def test_a_worker_and_its_jobs_open_no_port_keep_files_private_and_tell_the_end(
 
 
 def test_a_worker_in_the_background_outlives_the_shell_that_started_it(
-    home: Path, database: Database
+    home: Path, file_database: Database
 ) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

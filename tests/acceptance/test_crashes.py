@@ -15,6 +15,7 @@ from db.engine import Database
 from db.jobs import add_jobs, cancel, list_attempts
 from db.records import Job, JobState
 from setgf.worker.supervision import is_process, read_process
+from tests.acceptance.conftest import BOTH
 from tests.acceptance.workers import STUB, Site
 from tests.worker.builders import a_new_job
 from tests.worker.processes import wait_until
@@ -50,6 +51,7 @@ def check_undisturbed(site: Site, job: Job, steps: int) -> None:
         site.check_points(job, series)
 
 
+@pytest.mark.parametrize("database", BOTH, indirect=True)
 def test_training_goes_on_when_the_worker_is_killed_and_the_next_one_adopts_it(
     home: Path, database: Database
 ) -> None:
@@ -200,15 +202,15 @@ def test_a_stopped_worker_loses_its_jobs_and_does_no_harm_when_it_comes_back(
         site.check_nothing_is_left()
 
 
-def test_training_goes_on_while_the_database_is_locked(home: Path, database: Database) -> None:
-    with Site(home, database, STUB) as site:
+def test_training_goes_on_while_the_database_is_locked(home: Path, file_database: Database) -> None:
+    with Site(home, file_database, STUB) as site:
         (job,) = add(site, ("steps=1500", "pause=0.01"))
         worker = site.start_worker("--drain")
         site.wait_for_steps(job.id, 5)
-        assert database.path is not None
+        assert file_database.path is not None
         journal = site.attempt(site.job(job.id)).points
 
-        locker = sqlite3.connect(database.path, isolation_level=None)
+        locker = sqlite3.connect(file_database.path, isolation_level=None)
         locker.execute("BEGIN IMMEDIATE")
         before = journal.stat().st_size
         log = home / "workers" / f"worker-{worker.pid}.log"
@@ -255,17 +257,17 @@ def test_an_interrupted_worker_checkpoints_and_requeues_its_jobs(
 
 
 def test_a_damaged_database_ends_the_worker_with_a_sentence_and_not_the_training(
-    home: Path, database: Database
+    home: Path, file_database: Database
 ) -> None:
-    with Site(home, database, STUB) as site:
+    with Site(home, file_database, STUB) as site:
         (job,) = add(site, ("steps=300", "pause=0.02"))
         worker = site.start_worker()
         site.wait_for_steps(job.id, 5)
         attempt = site.attempt(site.job(job.id))
-        assert database.path is not None
+        assert file_database.path is not None
 
         for suffix in ("", "-wal"):
-            path = Path(f"{database.path}{suffix}")
+            path = Path(f"{file_database.path}{suffix}")
             size = path.stat().st_size
             with path.open("r+b") as file:
                 file.write(os.urandom(size))
@@ -275,4 +277,4 @@ def test_a_damaged_database_ends_the_worker_with_a_sentence_and_not_the_training
         assert attempt.run.is_live()
         attempt.request_stop("cancel")
         wait_until(attempt.exit.exists)
-        database.path.unlink()
+        file_database.path.unlink()

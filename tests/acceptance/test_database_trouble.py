@@ -16,10 +16,11 @@ import pytest
 from db.engine import Database, open_database
 from db.query import Query
 from db.records import JobState
-from setgf.home import Home
+from setgf.home import DATABASE_VARIABLE, Home
 from setgf.runs.journal import RECORD_SIZE
 from setgf.worker.daemon import Worker, WorkerOptions
 from setgf.worker.engines.local import LocalEngine
+from setgf.worker.supervision import is_process, is_running, read_process
 from tests.acceptance.test_crashes import add, check_undisturbed, expected_value
 from tests.acceptance.user import User
 from tests.acceptance.workers import STUB, Site
@@ -29,6 +30,9 @@ from tests.worker.stub_worker import COMMAND
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes")]
 
+PATIENT = ("-m", "tests.acceptance.chaos_worker", "--child", "stub", "--lease", "90")
+"""Its lease outlasts the outage."""
+IMPATIENT = (*PATIENT[:-1], "9")
 TROUBLE = "Training goes on; trying again"
 
 
@@ -56,17 +60,17 @@ def move_database(path: Path, folder: Path) -> None:
 
 
 def test_a_deleted_database_stops_no_training_and_a_rebuild_finds_everything(
-    home: Path, database: Database
+    home: Path, file_database: Database
 ) -> None:
-    with Site(home, database, STUB) as site:
+    with Site(home, file_database, STUB) as site:
         (job,) = add(site, ("steps=200", "pause=0.02"))
         worker = site.start_worker()
         site.wait_for_steps(job.id, 5)
         attempt = site.attempt(site.job(job.id))
-        assert database.path is not None
+        assert file_database.path is not None
 
         for suffix in ("", "-wal", "-shm"):
-            Path(f"{database.path}{suffix}").unlink(missing_ok=True)
+            Path(f"{file_database.path}{suffix}").unlink(missing_ok=True)
 
         assert worker.wait(30) != 0
         assert "is gone. Make it anew from the run folders with `setgf db rebuild`" in site.errors()
@@ -79,19 +83,19 @@ def test_a_deleted_database_stops_no_training_and_a_rebuild_finds_everything(
         assert (run.state, run.metrics["valid.mae"]) == (JobState.SUCCEEDED, expected_value(200))
         for series in ("train.loss", "train.lr", "valid.mae"):
             site.check_points(job, series)
-        assert database.check() == ()
+        assert file_database.check() == ()
 
 
 def test_a_database_that_comes_back_is_gone_on_with(
-    home: Path, database: Database, tmp_path: Path
+    home: Path, file_database: Database, tmp_path: Path
 ) -> None:
-    with Site(home, database, STUB) as site:
+    with Site(home, file_database, STUB) as site:
         (job,) = add(site, ("steps=300", "pause=0.02"))
         worker = site.start_worker()
         site.wait_for_steps(job.id, 5)
-        assert database.path is not None
+        assert file_database.path is not None
 
-        move_database(database.path, tmp_path)
+        move_database(file_database.path, tmp_path)
         assert worker.wait(30) != 0
         move_database(tmp_path / "setgf.db", home)
         site.start_worker("--drain").wait(60)
@@ -102,10 +106,10 @@ def test_a_database_that_comes_back_is_gone_on_with(
 
 
 def test_a_database_that_can_not_be_written_for_a_while_loses_nothing(
-    home: Path, database: Database, caplog: pytest.LogCaptureFixture
+    home: Path, file_database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert database.path is not None
-    with Site(home, database, STUB) as site:
+    assert file_database.path is not None
+    with Site(home, file_database, STUB) as site:
         (job,) = add(site, ("steps=100", "pause=0.02"))
         place = Home(home)
         own = open_database(place.database_url)
@@ -141,12 +145,20 @@ def test_a_database_that_can_not_be_written_for_a_while_loses_nothing(
         check_undisturbed(site, job, 100)
 
 
-def test_a_server_that_is_away_for_a_while_stops_no_training(
-    home: Path, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def runs(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A database on that server; workers find it by the environment."""
     server.execute("CREATE DATABASE runs")
-    monkeypatch.setenv("SETGF_DATABASE_URL", server.url("runs"))
-    with closing(open_database(server.url("runs"))) as database, Site(home, database, STUB) as site:
+    monkeypatch.setenv(DATABASE_VARIABLE, server.url("runs"))
+    opened = open_database(server.url("runs"))
+    yield opened
+    opened.close()
+
+
+def test_a_server_that_is_away_for_a_while_stops_no_training(
+    home: Path, server: PostgresServer, runs: Database
+) -> None:
+    with Site(home, runs, PATIENT) as site:
         (job,) = add(site, ("steps=1500", "pause=0.01"))
         worker = site.start_worker("--drain")
         site.wait_for_steps(job.id, 5)
@@ -165,12 +177,40 @@ def test_a_server_that_is_away_for_a_while_stops_no_training(
         site.check_nothing_is_left()
 
 
-def test_a_server_that_restarts_is_hardly_noticed(
-    home: Path, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_killed", [False, True], ids=["waits", "is killed"])
+def test_a_worker_without_its_server_stops_its_children_before_its_lease_is_over(
+    home: Path, server: PostgresServer, runs: Database, is_killed: bool
 ) -> None:
-    server.execute("CREATE DATABASE runs")
-    monkeypatch.setenv("SETGF_DATABASE_URL", server.url("runs"))
-    with closing(open_database(server.url("runs"))) as database, Site(home, database, STUB) as site:
+    with Site(home, runs, IMPATIENT) as site:
+        (job,) = add(site, ("steps=300", "pause=0.02"))
+        worker = site.start_worker("--drain")
+        site.wait_for_steps(job.id, 5)
+        record = read_process(site.attempt(site.job(job.id)))
+        assert record is not None
+        lease_until = site.job(job.id).lease_until
+        assert lease_until is not None
+
+        server.stop()
+        wait_until(lambda: not is_running(record.child_pid, record.child_start, record.boot_id))
+        assert time.time() < lease_until
+        assert is_process(record.child_pid, record.child_start, record.boot_id)
+        if is_killed:
+            worker.kill()
+            worker.wait()
+        server.start()
+
+        if is_killed:
+            worker = site.start_worker("--drain")
+        assert worker.wait(90) == 0
+        assert site.job(job.id).attempt == 1
+        check_undisturbed(site, job, 300)
+        site.check_nothing_is_left()
+
+
+def test_a_server_that_restarts_is_hardly_noticed(
+    home: Path, server: PostgresServer, runs: Database
+) -> None:
+    with Site(home, runs, STUB) as site:
         jobs = add(site, ("steps=200", "pause=0.01"))
         worker = site.start_worker("--drain")
         for _ in range(3):
@@ -185,12 +225,12 @@ def test_a_server_that_restarts_is_hardly_noticed(
 
 
 def test_the_users_of_a_file_see_a_whole_database_at_every_moment_of_a_rebuild(
-    home: Path, database: Database
+    home: Path, file_database: Database
 ) -> None:
-    with Site(home, database, STUB) as site:
+    with Site(home, file_database, STUB) as site:
         jobs = add(site, *[("steps=20",)] * 3)
         site.start_worker("--drain").wait(60)
-        query = Query(database)
+        query = Query(file_database)
         before = query.runs()
 
         rebuilding = User(home).start("db", "rebuild")

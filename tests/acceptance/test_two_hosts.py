@@ -16,9 +16,10 @@ import pytest
 from db.engine import Database, open_database
 from db.jobs import add_jobs, list_attempts, set_parallelism
 from db.records import Job, JobState
-from tests.acceptance.hosts import Host, NoHostsError, a_host, connect
+from tests.acceptance.hosts import Host, NoHostsError, a_host, connect, plug_in, pull_out
 from tests.acceptance.test_crashes import add, check_undisturbed
 from tests.acceptance.test_two_workers import read_history
+from tests.acceptance.test_zombies import is_begun, share_no_locks
 from tests.acceptance.workers import Site
 from tests.db.postgres_server import PostgresServer, why_not
 from tests.worker.builders import a_new_job
@@ -41,6 +42,7 @@ class Network:
     database: Database
     hosts: tuple[tuple[Host, str], ...]
     """Each with the URL of the database as it sees it."""
+    cables: tuple[int, ...]
 
 
 @pytest.fixture
@@ -54,11 +56,15 @@ def network(tmp_path: Path) -> Iterator[Network]:
             a_host("alpha", tmp_path, has_network=True) as first,
             a_host("beta", tmp_path, has_network=True) as second,
         ):
-            addresses = [connect(host, number + i)[0] for i, host in enumerate((first, second))]
+            cables = (number, number + 1)
+            addresses = [
+                connect(host, cable)[0] for host, cable in zip((first, second), cables, strict=True)
+            ]
             server = PostgresServer(addresses)
             database = open_database(server.url())
             urls = [server.url(address=address) for address in addresses]
-            yield Network(server, database, tuple(zip((first, second), urls, strict=True)))
+            hosts = tuple(zip((first, second), urls, strict=True))
+            yield Network(server, database, hosts, cables)
             for host in (first, second):
                 host.cut_power()
             database.close()
@@ -125,4 +131,32 @@ def test_a_job_goes_on_elsewhere_when_its_machine_loses_power(home: Path, networ
             lost, succeeded = list_attempts(connection, job.run_id)
         assert (lost.host, lost.outcome) == ("alpha", "lost")
         assert (succeeded.host, succeeded.resume_step >= 15) == ("beta", True)
+        other.terminate()
+
+
+def test_a_machine_cut_off_from_the_server_stands_still_and_gives_way(
+    home: Path, network: Network
+) -> None:
+    (first, first_url), (second, second_url) = network.hosts
+    with Site(home, network.database, ()) as site:
+        (job,) = add(site, ("steps=200", "pause=0.02"))
+        first.start(home, first_url, *WORKER)
+        site.wait_for_steps(job.id, 20)
+        (child,) = set(first.pids_of("chaos_child")) - set(first.pids_of("shim.py"))
+
+        pull_out(network.cables[0])
+        wait_until(lambda: Path(f"/proc/{child}/stat").read_text().split()[2] == "T")
+        assert site.job(job.id).attempt == 1  # nobody has taken it yet
+        share_no_locks(site, job)
+        other = second.start(home, second_url, *WORKER)
+        wait_until(lambda: is_begun(site, job, 2), seconds=60)
+        plug_in(network.cables[0])
+
+        site.wait_for_ends()
+        wait_until(lambda: not first.pids_of("chaos_child"), seconds=60)
+        check_undisturbed(site, job, 200)
+        with network.database.read() as connection:
+            lost, succeeded = list_attempts(connection, job.run_id)
+        assert (lost.host, lost.outcome) == ("alpha", "lost")
+        assert (succeeded.host, succeeded.outcome) == ("beta", "succeeded")
         other.terminate()
