@@ -71,7 +71,9 @@ def own_trained(trained_once: Trained, tmp_path: Path, monkeypatch: pytest.Monke
     return replace(trained_once, home=home)
 
 
-def train(model: str = "setgf", settings: Mapping[str, Any] | None = None) -> str:
+def train(
+    model: str = "setgf", settings: Mapping[str, Any] | None = None, *, seed: int = 1111
+) -> str:
     """Train a tiny run on `made_up` in the foreground; return its id."""
     chosen = {**TINY, **(settings or {})}
     words = [
@@ -80,7 +82,8 @@ def train(model: str = "setgf", settings: Mapping[str, Any] | None = None) -> st
         if name != "data.name"
         for part in ("--set", f"{name}={value}")
     ]
-    outcome = run_setgf("train", "--data", "made_up", "--model", model, "--json", *words)
+    which = ("--data", "made_up", "--model", model, "--seed", seed)
+    outcome = run_setgf("train", *which, "--json", *words)
     assert outcome.code == 0, outcome.err
     return outcome.json["run"]
 
