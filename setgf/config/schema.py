@@ -249,7 +249,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of matrix products; `float16` scales the loss and wants a GPU."""
     compile: bool = False
-    """Compile the network by `torch.compile`: slow to start; for GPUs and long runs."""
+    """`torch.compile` encoder layers and attention blocks: slow to start; for long runs on GPUs."""
     threads: int = 0
     """CPU threads; 0 uses what the worker grants. CPU results repeat only at one count."""
     group_by_length: bool = True

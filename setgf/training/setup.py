@@ -12,6 +12,7 @@ from setgf.model.heads import unimodal_tasks
 from setgf.model.network import Network, build_network
 from setgf.terms import Dataset
 from setgf.training.averages import WeightAverage
+from setgf.training.compiled import compile_network
 from setgf.training.early_stopping import EarlyStopping
 from setgf.training.epoch import num_steps
 from setgf.training.labels import LabelGenerator, build_labels
@@ -34,7 +35,7 @@ def build_session(config: ExperimentConfig, train: BatchSource) -> Session:
     network = build_network(config, train.facts).to(device)
     steps = _num_steps(config, train.size)
     if config.train.compile:
-        network.compile(dynamic=True)
+        compile_network(network)
     return Session(
         config=config,
         device=device,
