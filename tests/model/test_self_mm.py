@@ -57,7 +57,8 @@ def test_the_numbers_of_a_case_worked_out_by_hand() -> None:
     network = RecurrentSubnetwork(1, 1, 1)
     for weights in network.parameters():
         weights.zero_()
-    network.lstm.weight_ih_l0.fill_(1.0)
+    lstm: Any = network.lstm
+    lstm.weight_ih_l0.fill_(1.0)
     network.project.weight.fill_(2.0)
     network.project.bias.fill_(0.5)
 
