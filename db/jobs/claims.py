@@ -100,24 +100,30 @@ def claim(
         share=share,
     )
     begun = _begun(job_id, run_id, number, worker_id=worker_id, host=host, boot_id=boot_id)
-    add_attempt(connection, replace(begun, devices=tuple(devices), started_at=now))
-    follow_job(connection, run_id, JobState.STARTING, attempt=number, now=now)
+    _record(connection, replace(begun, devices=tuple(devices), started_at=now))
+    return Claim(
+        job=get_job(connection, job_id),
+        attempt=number,
+        resume_from=resume_from(connection, run_id),
+    )
+
+
+def _record(connection: Connection, begun: Attempt) -> None:
+    """Store an attempt with what follows from it: the state of its run, and an event."""
+    now, worker_id = begun.started_at, begun.worker_id
+    add_attempt(connection, begun)
+    follow_job(connection, begun.run_id, JobState.STARTING, attempt=begun.number, now=now)
     add_event(
         connection,
         "job",
         now=now,
         why=f"claimed by {worker_id}",
-        actor=worker_id,
-        job_id=job_id,
-        run_id=run_id,
-        attempt=number,
+        actor=worker_id or "worker",
+        job_id=begun.job_id,
+        run_id=begun.run_id,
+        attempt=begun.number,
         from_state=JobState.QUEUED.value,
         to_state=JobState.STARTING.value,
-    )
-    return Claim(
-        job=get_job(connection, job_id),
-        attempt=number,
-        resume_from=resume_from(connection, run_id),
     )
 
 

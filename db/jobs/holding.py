@@ -117,41 +117,43 @@ def adopt(
     job = get_job(connection, job_id, lock=True)
     if job.state is JobState.LOST and job.attempt == attempt:
         job = _recover(connection, job, worker_id=worker_id, host=host, now=now)
+    lease = {
+        "lease_until": lease_clock(connection, now) + lease_seconds,
+        "lease_boot_id": boot_id,
+        "lease_boot_until": None if boot_time is None else boot_time + lease_seconds,
+    }
+    is_it = (jobs.c.id == job_id, jobs.c.attempt == attempt, IS_LIVE)
+    is_held = jobs.c.worker_id.is_not_distinct_from(previous)
     changed = connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.id == job_id,
-            jobs.c.attempt == attempt,
-            jobs.c.worker_id.is_not_distinct_from(previous),
-            IS_LIVE,
-        )
-        .values(
-            worker_id=worker_id,
-            lease_until=lease_clock(connection, now) + lease_seconds,
-            lease_boot_id=boot_id,
-            lease_boot_until=None if boot_time is None else boot_time + lease_seconds,
-        )
+        update(jobs).where(*is_it, is_held).values(worker_id=worker_id, **lease)
     )
     if changed.rowcount != 1:
         raise FencedError(
             f"Job {job_id} can't be taken over at attempt {attempt} from `{previous}`: it is "
             f"{job.state} at attempt {job.attempt}, held by `{job.worker_id}`."
         )
-    change_attempt(connection, job.run_id, attempt, worker_id=worker_id)
-    hand_over(connection, job_id, host=host, worker_id=worker_id)
+    _hand_over(connection, job, previous, worker_id=worker_id, host=host, now=now)
+    return get_job(connection, job_id)
+
+
+def _hand_over(
+    connection: Connection, job: Job, previous: str | None, *, worker_id: str, host: str, now: float
+) -> None:
+    """Give attempt and devices to the worker that has taken a job over, and say so."""
+    change_attempt(connection, job.run_id, job.attempt, worker_id=worker_id)
+    hand_over(connection, job.id, host=host, worker_id=worker_id)
     add_event(
         connection,
         "job",
         now=now,
         why=f"taken over from {previous}",
         actor=worker_id,
-        job_id=job_id,
+        job_id=job.id,
         run_id=job.run_id,
-        attempt=attempt,
+        attempt=job.attempt,
         from_state=job.state.value,
         to_state=job.state.value,
     )
-    return get_job(connection, job_id)
 
 
 def _recover(connection: Connection, job: Job, *, worker_id: str, host: str, now: float) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -123,18 +124,7 @@ def finish_attempt(
         running_seconds=job.running_seconds + ran,
         **more,
     )
-    then = _next_state(ended.state, requeue=requeue)
-    if then is None:
-        return ended
-    allowance = job.max_attempts + (1 if ended.state is JobState.PAUSED else 0)
-    return change_read(
-        connection,
-        ended,
-        then,
-        **told,
-        not_before=not_before,
-        max_attempts=allowance,
-    )
+    return _move_on(connection, ended, told, requeue=requeue, not_before=not_before)
 
 
 def set_frozen(connection: Connection, job_id: int, attempt: int, frozen: bool, now: float) -> Job:
@@ -168,6 +158,24 @@ def set_frozen(connection: Connection, job_id: int, attempt: int, frozen: bool, 
         to_state=job.state.value,
     )
     return get_job(connection, job_id)
+
+
+def _move_on(
+    connection: Connection,
+    ended: Job,
+    told: Mapping[str, Any],
+    *,
+    requeue: bool,
+    not_before: float | None,
+) -> Job:
+    """Bring a job whose attempt has ended back to the queue, or where else it belongs."""
+    then = _next_state(ended.state, requeue=requeue)
+    if then is None:
+        return ended
+    allowance = ended.max_attempts + (1 if ended.state is JobState.PAUSED else 0)
+    return change_read(
+        connection, ended, then, **told, not_before=not_before, max_attempts=allowance
+    )
 
 
 def _check_is_live(job: Job, attempt: int) -> None:
