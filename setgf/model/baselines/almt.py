@@ -141,8 +141,9 @@ class AlmtNetwork(Network):
     The authors have no dropout (`text.dropout=0`).
 
     Where the public code differs: frames that are padding are attended, positions are learnt for
-    every frame up to a fixed length (here: sinusoids of real frames), and the hyper-modality is
-    normed in place before it is added to, which the paper's equation has not.
+    every frame up to a fixed length and for the text tokens once more (here: sinusoids of real
+    frames), and the hyper-modality is normed in place before it is added to, which the paper's
+    equation has not.
     """
 
     def __init__(
