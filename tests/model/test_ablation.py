@@ -59,6 +59,12 @@ SWITCHES: dict[str, tuple[Any, tuple[str, ...], set[Branch]]] = {
     ),
     "loss.consistency_weight": (0, ("fusion.consistency.",), set()),
     "loss.tasks": ("text,vision", ("heads.heads.audio.",), set()),
+    "loss.vision_weight": (0, ("heads.heads.vision.",), set()),
+    "loss.unimodal_weight": (
+        0,
+        ("heads.heads.text.", "heads.heads.audio.", "heads.heads.vision."),
+        set(),
+    ),
     "labels.mode": (
         "none",
         ("heads.heads.text.", "heads.heads.audio.", "heads.heads.vision."),
@@ -145,3 +151,37 @@ def test_without_attention_and_mappings_nothing_is_merged() -> None:
 def test_a_network_without_consistency_reports_none() -> None:
     assert ablated("loss.consistency_weight")(make_batch()).consistency is None
     assert ablated("ablation.text_guided_fusion")(make_batch()).consistency is None
+
+
+def test_a_frozen_encoder_takes_no_part_out_and_is_all_that_does_not_train() -> None:
+    whole, frozen = small_network(), small_network({"text.finetune": False})
+
+    still = {name for name, parameter in frozen.named_parameters() if not parameter.requires_grad}
+
+    names = [name for name, _ in whole.named_parameters()]
+    assert [name for name, _ in frozen.named_parameters()] == names
+    assert still == {name for name in names if name.startswith("text_encoder.")}
+    with torch.no_grad():
+        for branch, score in whole(make_batch()).scores.items():
+            assert torch.allclose(frozen(make_batch()).scores[branch], score, atol=1e-5)
+
+
+@pytest.mark.parametrize("kept", ["text", "audio,vision", "text,audio", "vision"])
+def test_leaving_modalities_out_rewires_nothing_but_their_own_heads(kept: str) -> None:
+    whole = {name for name, _ in small_network().named_parameters()}
+
+    left = {name for name, _ in small_network({"data.modalities": kept}).named_parameters()}
+
+    missing = {"text", "audio", "vision"} - set(kept.split(","))
+    heads = tuple(f"heads.heads.{name}." for name in missing)
+    assert whole - left == {name for name in whole if name.startswith(heads)}
+    assert left <= whole
+
+
+@pytest.mark.parametrize("branch", list(Branch))
+def test_a_head_has_its_own_dropout_where_one_is_set(branch: Branch) -> None:
+    network: Any = small_network({"model.head_dropout": 0.0, f"model.{branch}_head_dropout": 0.5})
+
+    assert {name: head.dropout.p for name, head in network.heads.heads.items()} == {
+        name: 0.5 if name == branch else 0.0 for name in map(str, Branch)
+    }
