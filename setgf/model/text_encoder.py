@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from setgf.config import TextConfig
-from setgf.data.batch import padding_mask
+from setgf.data.batch import Batch, padding_mask
 from setgf.errors import EncoderError
 from setgf.model.adapters import train_part
 from setgf.model.encoder_files import digest_of
@@ -42,6 +42,11 @@ class TextStates:
     """
     pooled: Tensor
     """(B, W) float32. The whole transcript; zero where it has no word piece."""
+
+    def part(self, rows: Tensor, batch: Batch) -> TextStates:
+        """Return the states of the samples `rows` (n,) of a batch, without others' padding."""
+        steps = max(int(batch.text_lengths[rows].max()), 1)
+        return TextStates(hidden=self.hidden[rows, :steps], pooled=self.pooled[rows])
 
 
 ALL_LAYERS = slice(None)
@@ -216,7 +221,7 @@ class TextEncoder(nn.Module):
             # What decides the numbers is as it is at the first call.
             device = transcripts.tokens.device
             is_unpadded = self.frozen_layers or (self.unpads and device.type == "cpu")
-            path = f"{'unpadded' if is_unpadded else 'padded'} {self.frozen_layers}"
+            path = f"{_way(self.transformer, is_unpadded)} {self.frozen_layers}"
             kind = kind_of(digest_of(self.folder), device, path=path)
             self._kept.cache = StateCache(self._cache_folder / kind)
         layers = slice(self.frozen_layers) if self.frozen_layers else ALL_LAYERS
@@ -279,6 +284,15 @@ def load_text_encoder(config: TextConfig, *, seed: int) -> TextEncoder:
             part = train_part(encoder.transformer, config)
             encoder.rest(part.resting, layers=part.frozen_layers)
     return encoder
+
+
+def _way(transformer: nn.Module, is_unpadded: object) -> str:
+    """Return which of the ways to compute the same states is taken: their rounding differs."""
+    if is_unpadded:
+        return "unpadded"
+    modules: Any = transformer.modules()
+    is_compiled = any(module._compiled_call_impl is not None for module in modules)  # noqa: SLF001
+    return "compiled" if is_compiled else "padded"
 
 
 def _kept_positions(transformer: nn.Module) -> int:

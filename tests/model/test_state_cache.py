@@ -13,6 +13,7 @@ from setgf.model.encoder_files import digest_of
 from setgf.model.state_cache import StateCache, Transcripts, kind_of
 from setgf.model.text_encoder import TextEncoder, load_text_encoder
 from tests.model.builders import make_batch
+from tests.model.test_encoder_families import FAMILIES, save
 
 BATCH = make_batch((4, 7, 2, 0), (1,) * 4, (1,) * 4)
 CPU = torch.device("cpu")
@@ -193,3 +194,15 @@ def test_states_of_half_precision_come_back_as_they_were(tmp_path: Path) -> None
 
     assert found.dtype == torch.bfloat16
     assert found.equal(made)
+
+
+def test_compiled_layers_make_another_kind(tmp_path: Path) -> None:
+    folder = save("DistilBert", FAMILIES["DistilBert"], tmp_path / "bert")  # not run unpadded
+    encode(frozen(folder, tmp_path / "states"))
+    compiled = frozen(folder, tmp_path / "states")
+    for layer in compiled.transformer.get_submodule("transformer.layer").children():
+        layer._compiled_call_impl = layer._call_impl  # as `layer.compile()` would, but in no time
+
+    encode(compiled)
+
+    assert len(list((tmp_path / "states").iterdir())) == 2
