@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, text
 
 from db.digest import LEVELS
 from db.records.curves import Buckets, Curve
@@ -19,6 +18,7 @@ from db.series_names import split_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sqlalchemy import Connection
 
 POINTS_AT_ONCE = 32_768
 """As many points are read and thinned here; of more the pyramid is read."""
@@ -36,15 +36,20 @@ _BUCKET = np.dtype(
         ("bad", "i8"),
     ]
 )
-_HEADS = text(
+_HEADS = (
     "SELECT r.id, s.id, s.num_points, s.first_step, s.last_step, r.attempt, s.non_finite "
-    "FROM series s JOIN runs r ON r.id = s.run_id WHERE s.run_id IN :runs "
-    "AND s.split = :split AND s.branch = :branch AND s.name = :name AND s.num_points > 0"
-).bindparams(bindparam("runs", expanding=True))
+    "FROM series s JOIN runs r ON r.id = s.run_id WHERE s.split = ? "
+    "AND s.branch = ? AND s.name = ? AND s.num_points > 0 AND s.run_id IN ({runs})"
+)
+_RUNS_A_QUERY = 500
 _OF_SERIES = "series_id = ? AND attempt IN (SELECT number FROM attempts WHERE run_id = ?)"
 """All attempts by name: only so is the index on series, attempt and step of use."""
 _COLUMNS = "step, epoch, coalesce(value, {nan}), time_ms"
 _SQLITE_NAN = "'nan'"
+
+
+Reading = Union["Connection", sqlite3.Connection]
+"""A connection inside a read: of the engine, or of the standard library to a file."""
 
 
 class Head:
@@ -57,16 +62,19 @@ class Head:
         self.attempt, self.non_finite = int(row[5] or 0), int(row[6])
 
 
-def read_heads(connection: Connection, run_ids: Sequence[str], name: str) -> tuple[Head, ...]:
+def read_heads(connection: Reading, run_ids: Sequence[str], name: str) -> tuple[Head, ...]:
     """Return the heads of the runs that have points of the series, in the order asked for."""
-    split, branch, inner = split_name(name)
-    values = {"runs": list(run_ids), "split": split, "branch": branch, "name": inner}
-    found = {row[0]: Head(row, name) for row in connection.execute(_HEADS, values)}
+    found: dict[str, Head] = {}
+    for begin in range(0, len(run_ids), _RUNS_A_QUERY):
+        some = run_ids[begin : begin + _RUNS_A_QUERY]
+        query = _HEADS.format(runs=", ".join("?" * len(some)))
+        rows = _rows(connection, query, (*split_name(name), *some))
+        found |= {row[0]: Head(row, name) for row in rows}
     return tuple(found[run_id] for run_id in run_ids if run_id in found)
 
 
 def read_curve(
-    connection: Connection, head: Head, columns: int, steps: tuple[int, int] | None = None
+    connection: Reading, head: Head, columns: int, steps: tuple[int, int] | None = None
 ) -> Curve:
     """Return a series in about `columns` buckets, or all its points where they are few.
 
@@ -84,7 +92,7 @@ def read_curve(
     return _from_pyramid(connection, head, columns, (first, last))
 
 
-def read_tail(connection: Connection, head: Head, after_step: int) -> Curve:
+def read_tail(connection: Reading, head: Head, after_step: int) -> Curve:
     """Return the points of a series beyond a step."""
     return _curve(head, _points(connection, head, after_step + 1, head.last_step))
 
@@ -139,9 +147,7 @@ def _argument_of_ends(
     return found[0], found[1]
 
 
-def _from_pyramid(
-    connection: Connection, head: Head, columns: int, steps: tuple[int, int]
-) -> Curve:
+def _from_pyramid(connection: Reading, head: Head, columns: int, steps: tuple[int, int]) -> Curve:
     """Return the envelope of a stretch of steps from the coarsest level that is fine enough."""
     first, last = steps
     fitting = [level for level in LEVELS if (last - first) >> level >= columns]
@@ -178,7 +184,7 @@ def _from_pyramid(
 
 
 def _bucket_rows(
-    connection: Connection, head: Head, level: int, buckets: tuple[int, int]
+    connection: Reading, head: Head, level: int, buckets: tuple[int, int]
 ) -> NDArray[Any]:
     """Return the buckets of a level in order; those without a finite value have count 0."""
     rows = _rows(
@@ -192,7 +198,7 @@ def _bucket_rows(
     return np.fromiter(map(tuple, rows), _BUCKET)
 
 
-def _points(connection: Connection, head: Head, first: int, last: int) -> NDArray[Any]:
+def _points(connection: Reading, head: Head, first: int, last: int) -> NDArray[Any]:
     """Return the points from one step to another, in order of step."""
     rows = _rows(
         connection,
@@ -206,7 +212,7 @@ def _points(connection: Connection, head: Head, first: int, last: int) -> NDArra
     return found
 
 
-def _points_at(connection: Connection, head: Head, steps: Sequence[int]) -> NDArray[Any]:
+def _points_at(connection: Reading, head: Head, steps: Sequence[int]) -> NDArray[Any]:
     """Return the points of a series at these steps, in order."""
     parts: list[NDArray[Any]] = []
     for begin in range(0, len(steps), _STEPS_A_QUERY):
@@ -221,14 +227,16 @@ def _points_at(connection: Connection, head: Head, steps: Sequence[int]) -> NDAr
     return np.concatenate(parts) if parts else np.zeros(0, _POINT)
 
 
-def _point_columns(connection: Connection) -> str:
+def _point_columns(connection: Reading) -> str:
     """Return the columns of a point; null is NaN."""
-    is_sqlite = connection.dialect.name == "sqlite"
+    is_sqlite = isinstance(connection, sqlite3.Connection) or connection.dialect.name == "sqlite"
     return _COLUMNS.format(nan=_SQLITE_NAN if is_sqlite else "'NaN'::float8")
 
 
-def _rows(connection: Connection, statement: str, values: tuple[int | str, ...]) -> Any:
+def _rows(connection: Reading, statement: str, values: tuple[int | str, ...]) -> Any:
     """Read past SQLAlchemy, which spends more on a row than SQLite does."""
+    if isinstance(connection, sqlite3.Connection):
+        return connection.execute(statement, values)
     if connection.dialect.name == "sqlite":
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)

@@ -18,6 +18,8 @@ from db.filter_sql import order_sql, where_sql
 from db.filters import Token
 
 TAGS = ("tag", "tags")
+_AS_STORED = frozenset({Kind.TEXT, Kind.NUMBER, Kind.MOMENT, Kind.DURATION})
+"""Kinds whose values are returned as they are stored."""
 RUN_FIELDS = (
     "id",
     "job_id",
@@ -64,12 +66,13 @@ _NO_TAGS: Mapping[str, tuple[str, ...]] = {}
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a database file for reading only.
+    """Open a database file for reading only, by any thread, one at a time.
 
     Raises:
         sqlite3.Error: it is not there, or no database.
     """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, timeout=10.0, check_same_thread=False)
     connection.create_function("regexp", 2, _is_match, deterministic=True)
     return connection
 
@@ -124,6 +127,8 @@ def list_rows(
     found = [names.find(asked, _token(asked, name)) for name in columns]
     chosen = ", ".join(["runs.id", *(field.shown or field.sql for field in found)])
     rows = execute(f"SELECT {chosen} FROM runs {_choice(names, choice)}", names.parameters)
+    if _AS_STORED.issuperset(field.kind for field in found):
+        return [tuple(row[1:]) for row in rows]
     tags = _tags(execute, choice.ids) if set(TAGS) & set(columns) else _NO_TAGS
     return [
         tuple(

@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from time import localtime, strftime
+from time import localtime, monotonic, strftime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter
@@ -19,10 +20,12 @@ from textual.screen import Screen
 
 from tui import theme
 from tui.gateway import Gateway
-from tui.messages import FrameRead, NothingChanged, OpenRun, OpenScreen
+from tui.lookout import Lookout
+from tui.messages import FrameRead, News, NothingChanged, OpenRun, OpenScreen
 from tui.plotting.glyphs import ASCII, UNICODE
 from tui.stylesheet import KeptStylesheet
 from tui.terminal import Abilities, AsciiFilter, ContrastFilter, PlainFilter
+from tui.tight_output import TightUpdate
 from tui.watching import WATCH_SECONDS, Watch
 
 if TYPE_CHECKING:
@@ -99,6 +102,8 @@ class Dashboard(App[int]):
         self.no_color = not self.abilities.has_colour
         self.watch_ = Watch(self, gateway, time, self._show_alerts)
         self._clock, self._watches = time, watches
+        self._watched_at = monotonic()  # the first frame comes first
+        self._lookout = Lookout(gateway, lambda: self.post_message(News()), always=until_idle)
         self._until_idle, self._theme_name = until_idle, theme_name
         self._idle_reads = 0
         self._is_idle = False
@@ -122,13 +127,32 @@ class Dashboard(App[int]):
         """Return variables of ours for themes that are not ours."""
         return theme.DEFAULT_VARIABLES
 
+    def _display(self, screen: Screen[object], renderable: Any) -> None:
+        """Write an update in few bytes."""
+        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
+            renderable = TightUpdate(renderable)
+        super()._display(screen, renderable)  # pyright: ignore[reportUnknownMemberType]
+
     def on_mount(self) -> None:
         """Begin to look for what is to be told; the first screen is there already."""
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         for notice in self.gateway.remembered.notices:
             self.notify(notice, severity="warning", markup=False)
-        if self._watches:
-            self.set_interval(WATCH_SECONDS, self.watch_.look)  # the first frame comes first
+        self._lookout.start()
+
+    def on_unmount(self) -> None:
+        """Look for nothing any more."""
+        self._lookout.stop()
+
+    def on_news(self) -> None:
+        """Let the screens that can be seen look for what has changed, and tell of alerts."""
+        for screen in self.screen_stack:
+            poll = getattr(screen, "poll", None)
+            if poll is not None:
+                poll()
+        if self._watches and monotonic() - self._watched_at >= WATCH_SECONDS:
+            self._watched_at = monotonic()
+            self.watch_.look()
 
     def _begin_with_theme(self) -> None:
         """Put the theme in force before anything is parsed: a later change parses all anew."""

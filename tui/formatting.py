@@ -127,6 +127,12 @@ def clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def day_begin(at: float) -> float:
+    """Return when the local day of an instant began."""
+    there = time.localtime(at)
+    return time.mktime((*there[:3], 0, 0, 0, 0, 0, -1))
+
+
 def moment(at: float, now: float) -> str:
     """Return the time of day for today, else the date: `14:03` or `11-23`."""
     there, here = time.localtime(at), time.localtime(now)

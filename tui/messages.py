@@ -21,6 +21,11 @@ class FrameRead(Message):
 
 
 @dataclass
+class News(Message):
+    """Something stored may have changed, or time has passed."""
+
+
+@dataclass
 class NothingChanged(Message):
     """A thread has looked and found what is shown already."""
 

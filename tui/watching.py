@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui.settings import Settings
 
 WATCH_SECONDS = 2.0
+"""Alerts are looked for no more often than this, however much is stored."""
 STALE_SECONDS = 8.0
 """After this long it looks again though nothing is stored: a dead worker stores nothing."""
 TOAST_SECONDS = 8.0

@@ -38,6 +38,8 @@ class View:
     """Range of x; None shows all."""
     x_range: tuple[float, float] | None = None
     """What "all" is; None for the range of the lines."""
+    x_end: float | None = None
+    """How far the axis of growing lines reaches; None leaves a little room."""
     log_y: bool = False
     y_span: tuple[float, float] | None = None
     """Range of y, as its logarithm where `log_y`; None fits what is in view."""
@@ -104,8 +106,13 @@ def roomy_extent(lines: Sequence[Line], view: View) -> tuple[float, float] | Non
     if extent is None or not view.is_growing:
         return extent
     low, high = extent
+    return low, max(high, roomy_end(low, high) if view.x_end is None else view.x_end)
+
+
+def roomy_end(low: float, high: float, room: float = 0.0) -> float:
+    """Return a round end of an axis that leaves some room beyond `high`, at least `room`."""
     stride = 10.0 ** math.floor(math.log10(high - low)) / 2
-    return low, low + math.ceil((high - low) / stride + 0.02) * stride
+    return low + math.ceil((high + room - low) / stride + 0.02) * stride
 
 
 def draw(lines: Sequence[Line], view: View) -> Picture:

@@ -39,6 +39,17 @@ def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> 
     return "".join(raster.glyphs(bits)[0].tolist())
 
 
+def spark_values(values: Floats, most: int) -> tuple[float, ...]:
+    """Return at most `most` of the (N,) values of a curve, the extremes among them."""
+    import numpy as np
+
+    if len(values) <= most:
+        return tuple(values.tolist())
+    starts = np.arange(most // 2) * len(values) // (most // 2)
+    ends = (np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts))
+    return tuple(np.stack(ends, axis=1).ravel().tolist())
+
+
 def _levels(middle: Floats, span: tuple[float, float], levels: str) -> str:
     """Return one character for each two columns, by their height."""
     import numpy as np

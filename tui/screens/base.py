@@ -31,7 +31,6 @@ from tui.widgets.chrome import Header, KeyLine, StateView, StatusLine
 from tui.widgets.dialogs import Confirm
 from tui.widgets.host import host
 
-POLL_SECONDS = 0.5
 REREAD_SECONDS = 5.0
 """After this long a screen that shows what grows old by itself reads again, changed or not."""
 NARROW, SHORT = 110, 30
@@ -110,9 +109,8 @@ class DataScreen(Screen[None], inherit_bindings=False):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Begin to look for news."""
+        """Begin to look for news; the app says when there is more."""
         self._show_state()
-        self.set_interval(POLL_SECONDS, self.poll)
         self.poll()
 
     def on_screen_resume(self) -> None:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from db.records import Run
-from tui.formatting import plural
+from tui.formatting import day_begin, plural
 from tui.gateway import Gateway, GatewayError
 from tui.gateway_runs import RunNames
 from tui.records import RunsBody
@@ -22,7 +22,7 @@ from tui.widgets.dialogs import Choose
 from tui.widgets.filter_line import MAX_HISTORY, FilterLine, has_words, is_expression
 from tui.widgets.host import host
 from tui.widgets.run_columns import DEFAULT_COLUMNS, DELTA, RUN_COLUMNS, names_to_read
-from tui.widgets.run_rows import RunRow
+from tui.widgets.run_rows import NO_VALUES, RunRow
 from tui.widgets.run_table import RunTable
 from tui.widgets.table import Table
 
@@ -68,6 +68,9 @@ class RunListScreen(CurvesScreen):
         self._filter_problem = ""
         self.archived = False
         self._is_restored = False
+        self._kept: dict[str, RunRow] = {}
+        """Rows as they were handed to the table: equal ones stay the same objects."""
+        self._baseline_row: RunRow | None = None
 
     # Parts
 
@@ -119,22 +122,36 @@ class RunListScreen(CurvesScreen):
             table.select(self.gateway.remembered.settings.selected)
 
     def _rows(self, body: RunsBody, now: float) -> Iterator[RunRow]:
-        nothing: dict[str, Any] = {}
-        baseline = None
-        if body.baseline is not None:
-            run = body.baseline
-            baseline = RunRow(run=run, now=now, values=body.values.get(run.id, nothing))
+        today = day_begin(now)
+        before, self._kept = self._kept, {}
+        baseline = None if body.baseline is None else self._kept_row(body, body.baseline, now)
         words = "" if self.where else self.filter
         for run in body.runs:
             if words and not has_words(words, _haystack(run)):
                 continue
-            yield RunRow(
-                run=run,
-                spark=body.sparks.get(run.id, ()),
-                now=now if run.state.is_live else 0.0,
-                values=body.values.get(run.id, nothing),
-                baseline=baseline,
-            )
+            run_id = run.id
+            spark, values = body.sparks.get(run_id, ()), body.values.get(run_id, NO_VALUES)
+            time = now if run.state.is_live else today
+            row = before.get(run_id)
+            if (
+                row is None
+                or row.run is not run
+                or row.now != time
+                or row.baseline is not baseline
+                or row.values is not values
+                or row.spark != spark
+            ):
+                row = RunRow(run=run, spark=spark, now=time, values=values, baseline=baseline)
+            self._kept[run_id] = row
+            yield row
+
+    def _kept_row(self, body: RunsBody, run: Run, now: float) -> RunRow:
+        """Return the row of the pinned run: the same object as long as nothing of it changes."""
+        values = body.values.get(run.id, NO_VALUES)
+        row = RunRow(run=run, now=now if run.state.is_live else 0.0, values=values)
+        if row != self._baseline_row:
+            self._baseline_row = row
+        return self._baseline_row or row
 
     def _restore(self) -> None:
         """Look at the runs as the user did the last time."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any
 
-from db.records import Run
 from tui.gateway import FilterProblem, Gateway
 from tui.plotting.palette import NUM_SLOTS
 from tui.records import RunsBody
 from tui.widgets.run_table import SPARK_WIDTH
+
+if TYPE_CHECKING:
+    from db.records import Curve, Run
 
 SPARK_POINTS = 4 * SPARK_WIDTH
 FIRST_ROWS = 60
@@ -75,14 +78,15 @@ class RunReader:
         names = self._read_series(drawn or list(runs[:1]))
         series = request.series or next((n for n in PREFERRED if n in names), "".join(names[:1]))
         in_view = [known[k] for k in request.in_view or tuple(known)[:FIRST_ROWS] if k in known]
+        # Of what lives only the new points are read, and once: for its line and its sparkline.
+        growing = [run for run in in_view if run.state.is_live and run not in drawn]
+        read = self._read_curves([*drawn, *growing], series, request.windows)
         valued = [*runs, baseline] if baseline is not None and baseline.id not in known else runs
         return RunsBody(
             runs=runs,
             series=names,
-            curves=self._gateway.read_curves([run.id for run in drawn], series, request.windows)
-            if series
-            else (),
-            sparks=self._read_sparks(in_view, series) if series else {},
+            curves=tuple(read[run.id] for run in drawn if run.id in read),
+            sparks=self._read_sparks(in_view, series, read) if series else {},
             values=self._read_values(valued, request.names),
             baseline=baseline,
             filter_problem=problem,
@@ -134,18 +138,37 @@ class RunReader:
                 self._values[run.id] = (run.updated_at, before[1] if before and same else now)
         return {run.id: self._values[run.id][1] for run in runs}
 
-    def _read_sparks(self, runs: list[Run], series: str) -> dict[str, tuple[float, ...]]:
+    def _read_curves(
+        self, runs: Sequence[Run], series: str, windows: Mapping[str, tuple[int, int]]
+    ) -> dict[str, Curve]:
+        """Return the curves of these runs by run id."""
+        if not series:
+            return {}
+        read = self._gateway.read_curves([run.id for run in runs], series, windows)
+        return {curve.run_id: curve for curve in read}
+
+    def _read_sparks(
+        self, runs: list[Run], series: str, curves: Mapping[str, Curve]
+    ) -> dict[str, tuple[float, ...]]:
         """Return short curves by run id; those of unchanged runs come from memory."""
-        missing = [run for run in runs if _key(run, series) not in self._sparks]
-        if missing:
-            ids = [run.id for run in missing]
-            read = self._gateway.read_points(ids, series, SPARK_POINTS)
-            values = {points.run_id: points.values for points in read}
-            if len(self._sparks) > MAX_SPARKS:
-                self._sparks.clear()
-            for run in missing:
-                self._sparks[_key(run, series)] = values.get(run.id, ())
-        return {run.id: self._sparks.get(_key(run, series), ()) for run in runs}
+        from tui.plotting.spark import spark_values
+
+        missing = [
+            run for run in runs if run.id not in curves and _key(run, series) not in self._sparks
+        ]
+        read = {**curves, **self._read_curves(missing, series, {})} if missing else curves
+        if len(self._sparks) > MAX_SPARKS:
+            self._sparks.clear()
+        for run in runs:
+            key = _key(run, series)
+            if run.id in read:
+                values = spark_values(read[run.id].values, SPARK_POINTS)
+                # An equal value stays the same object: comparing what is shown is then free.
+                if self._sparks.get(key) != values:
+                    self._sparks[key] = values
+            else:
+                self._sparks.setdefault(key, ())
+        return {run.id: self._sparks[_key(run, series)] for run in runs}
 
 
 def default_runs(runs: Iterable[Run]) -> list[Run]:
@@ -154,8 +177,7 @@ def default_runs(runs: Iterable[Run]) -> list[Run]:
     Of the palette's slots one stays free for the run under the cursor.
     """
     begun = [run for run in runs if run.step > 0 or run.state.is_live]
-    newest = sorted(begun, key=lambda run: (not run.state.is_live, -run.created_at))
-    return newest[: NUM_SLOTS - 2]
+    return nsmallest(NUM_SLOTS - 2, begun, lambda run: (not run.state.is_live, -run.created_at))
 
 
 def _key(run: Run, series: str) -> _Key:

@@ -71,6 +71,8 @@ class RunsScreen(RunActionsScreen):
         self._pause: Timer | None = None
         """Runs once the cursor has moved; at its end the chart follows."""
         self._has_moved = False
+        self._drawn_for: tuple[object, ...] = ()
+        self._drawn_runs: tuple[str, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Yield table and chart."""
@@ -169,7 +171,7 @@ class RunsScreen(RunActionsScreen):
 
     def _cast(self, slots: dict[str, int]) -> Cast:
         """Return names, colours, best epochs and groups of the runs."""
-        runs = self.body.runs
+        runs = [run for run in self.body.runs if run.id in slots]
         table = self.table
         if table.group:
             groups = {r.key: f"{table.group} {g.label}" for g in table.groups for r in g.runs}
@@ -192,6 +194,13 @@ class RunsScreen(RunActionsScreen):
 
         With bands all runs of their groups are drawn. The baseline always is, as the last.
         """
+        state = (self.table.rows, self.body.runs, self.table.selection, self.baseline)
+        state += (self.table.cursor_key, self.look.style, self.table.group)
+        if not _is_same(state, self._drawn_for):
+            self._drawn_for, self._drawn_runs = state, self._find_drawn()
+        return self._drawn_runs
+
+    def _find_drawn(self) -> tuple[str, ...]:
         table = self.table
         rows = table.runs
         if table.selection:
@@ -286,3 +295,12 @@ class RunsScreen(RunActionsScreen):
             self._series = series
             self.remember(series=series)
             self.poll()
+
+
+def _is_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Return whether two states are equal; long tuples count as equal only if they are one."""
+    if len(some) != len(others):
+        return False
+    return all(
+        a is b or (not isinstance(a, tuple) and a == b) for a, b in zip(some, others, strict=True)
+    )

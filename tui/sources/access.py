@@ -8,6 +8,7 @@ may have been mended meanwhile.
 from __future__ import annotations
 
 import getpass
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -15,13 +16,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from db.errors import DatabaseError, JobStateError, NotFoundError
+from db.run_list import executor
 from setgf.errors import SetgfError
 from setgf.home import Home
 from tui.gateway import GatewayError, MissingError
+from tui.sources.file_pool import FilePool
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from db.filter_names import Execute
     from db.query import Query
     from db.statements import Statements
 
@@ -42,7 +46,10 @@ class DatabaseAccess:
     ) -> None:
         self.url, self.home, self.clock = url, home, clock
         self._is_read_only = read_only
+        self._files = FilePool(url)
         self._query: Query | None = None
+        self._version_of_schema_seen: int | None = None
+        """Version of the data at which the schema was found to be ours."""
         self._lock = threading.Lock()
 
     @property
@@ -86,6 +93,37 @@ class DatabaseAccess:
                 self._close()
             raise (MissingError if is_missing else GatewayError)(str(error)) from error
 
+    def lend(self, read: Callable[[Connection | sqlite3.Connection], Found]) -> Found:
+        """Read from the file itself, where it can be read as it is; else through the engine.
+
+        Raises:
+            GatewayError: it can't be read.
+        """
+        try:
+            with self._files.reading() as connection:
+                if connection is not None:
+                    return read(connection)
+        except sqlite3.Error:
+            pass  # the engine says what is wrong
+        with self.reading() as query, query.database.read() as engine_connection:
+            return read(engine_connection)
+
+    def ask(self, read: Callable[[Execute, str], Found]) -> Found:
+        """Read with plain statements; `read` gets what runs them and the name of their dialect.
+
+        Raises:
+            GatewayError: it can't be read.
+        """
+
+        def asked(connection: Connection | sqlite3.Connection) -> Found:
+            if isinstance(connection, sqlite3.Connection):
+                return read(executor(connection), "sqlite")
+            from db.filter_clauses import executor as engine_executor
+
+            return read(engine_executor(connection), connection.dialect.name)
+
+        return self.lend(asked)
+
     @contextmanager
     def statements(self) -> Generator[Statements]:
         """Give plain statements inside one read."""
@@ -113,17 +151,31 @@ class DatabaseAccess:
 
     def close(self) -> None:
         """Close the database; the next read opens it again."""
+        self._files.close()
         self._close()
 
     def _open(self) -> Query:
         from db.engine import open_database
         from db.query import Query
 
+        if self._query is not None and not self._is_ours(self._query):
+            self._close()  # opening it says what is wrong, or upgrades it
         with self._lock:
             if self._query is None:
                 database = open_database(self.url, read_only=self._is_read_only, create=False)
                 self._query = Query(database)
             return self._query
+
+    def _is_ours(self, query: Query) -> bool:
+        """Return False when another version of setgf has changed the schema meanwhile."""
+        from db.migrations import SCHEMA_VERSION
+
+        version = query.database.data_version()
+        if version == self._version_of_schema_seen:
+            return True
+        is_ours = query.database.schema_version() == SCHEMA_VERSION
+        self._version_of_schema_seen = version if is_ours else None
+        return is_ours
 
     def _close(self) -> None:
         with self._lock:

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sqlalchemy import Connection
 
-from db.envelopes import Head, read_curve, read_heads, read_tail
-from db.query import Query
+from db.envelopes import Head, Reading, read_curve, read_heads, read_tail
 from db.records import Buckets, Curve
 
 COLUMNS = 500
@@ -36,7 +34,7 @@ class CurveSource:
 
     def read(
         self,
-        query: Query,
+        connection: Reading,
         run_ids: Sequence[str],
         series: str,
         windows: Mapping[str, tuple[int, int]],
@@ -44,22 +42,21 @@ class CurveSource:
         """Return a series of several runs; runs without points of it are left out.
 
         Args:
-            query: the open database.
+            connection: inside a read.
             run_ids: the runs, in the order of the answer.
             series: `train.loss`.
             windows: by run, steps to read more finely, where a run's curve is thinned.
         """
-        with query.database.read() as connection:
-            curves: list[Curve] = []
-            for head in read_heads(connection, run_ids, series):
-                curve = self._whole(connection, head)
-                window = windows.get(head.run_id)
-                if window is not None and curve.buckets is not None:
-                    curve = self._finer(connection, head, curve, window)
-                curves.append(curve)
+        curves: list[Curve] = []
+        for head in read_heads(connection, run_ids, series):
+            curve = self._whole(connection, head)
+            window = windows.get(head.run_id)
+            if window is not None and curve.buckets is not None:
+                curve = self._finer(connection, head, curve, window)
+            curves.append(curve)
         return tuple(curves)
 
-    def _whole(self, connection: Connection, head: Head) -> Curve:
+    def _whole(self, connection: Reading, head: Head) -> Curve:
         """Return the curve: as kept, with the points that came since, or read anew."""
         key = (head.run_id, head.name)
         kept = self._kept.get(key)
@@ -80,7 +77,7 @@ class CurveSource:
         return curve
 
     def _finer(
-        self, connection: Connection, head: Head, whole: Curve, window: tuple[int, int]
+        self, connection: Reading, head: Head, whole: Curve, window: tuple[int, int]
     ) -> Curve:
         """Return the curve with the buckets around a window replaced by finer ones."""
         assert whole.buckets is not None

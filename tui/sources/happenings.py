@@ -12,7 +12,7 @@ from tui.job_records import Alert, AlertKind, EventLine, EventsBody, Watched
 from tui.sources.queue_reading import read_workers
 
 if TYPE_CHECKING:
-    from db.statements import Statements
+    from db.filter_names import Execute
     from tui.sources.access import DatabaseAccess
 
 MOST_NEW_EVENTS = 500
@@ -31,8 +31,7 @@ def read_events(access: DatabaseAccess, limit: int) -> EventsBody:
     """Return the newest events with the names of what they are about, the newest first."""
     with access.reading() as query:
         events = [event for event in query.events(limit=limit) if not _is_echo(event)]
-    with access.statements() as statements:
-        names = _names(statements, events)
+    names = access.ask(lambda execute, _: _names(execute, events))
     return EventsBody(
         lines=tuple(EventLine(event=e, name=names.get(_about(e), "")) for e in reversed(events))
     )
@@ -41,20 +40,28 @@ def read_events(access: DatabaseAccess, limit: int) -> EventsBody:
 def watch(access: DatabaseAccess, since_event: int) -> Watched:
     """Return what there is to be told: of events after one, of live runs, GPUs and workers."""
     now = access.clock()
-    with access.reading() as query:
-        events = query.events(since_id=since_event, limit=MOST_NEW_EVENTS)
-    with access.statements() as statements:
-        names = _names(statements, events)
-        alerts = [
-            *(alert for event in events for alert in _of_event(event, names)),
-            *_not_finite(statements, now),
-            *_plateaus(statements, now),
-        ]
-    workers = read_workers(access)
+    newest, num_workers, alerts = access.ask(
+        lambda execute, _: (
+            int(execute("SELECT coalesce(max(id), 0) FROM events", {})[0][0]),
+            int(execute("SELECT count(*) FROM workers", {})[0][0]),
+            [*_not_finite(execute, now), *_plateaus(execute, now)],
+        )
+    )
+    if newest > since_event:
+        alerts = [*_of_events(access, since_event), *alerts]
+    workers = read_workers(access) if num_workers else ()
     return Watched(
-        newest_event=max((event.id for event in events), default=since_event),
+        newest_event=max(newest, since_event),
         alerts=(*alerts, *_of_workers(workers, now), *_of_heat(now)),
     )
+
+
+def _of_events(access: DatabaseAccess, since_event: int) -> list[Alert]:
+    """Return the alerts of the events after one."""
+    with access.reading() as query:
+        events = query.events(since_id=since_event, limit=MOST_NEW_EVENTS)
+    names = access.ask(lambda execute, _: _names(execute, events))
+    return [alert for event in events for alert in _of_event(event, names)]
 
 
 def _is_echo(event: Event) -> bool:
@@ -68,7 +75,7 @@ def _about(event: Event) -> tuple[str, str]:
     return ("run", event.run_id or "")
 
 
-def _names(statements: Statements, events: Iterable[Event]) -> Mapping[tuple[str, str], str]:
+def _names(execute: Execute, events: Iterable[Event]) -> Mapping[tuple[str, str], str]:
     """Return the names of the jobs and runs that events are about."""
     about = {_about(event) for event in events}
     found: dict[tuple[str, str], str] = {}
@@ -77,7 +84,7 @@ def _names(statements: Statements, events: Iterable[Event]) -> Mapping[tuple[str
         for begin in range(0, len(ids), 500):
             part = {f"i{n}": key for n, key in enumerate(ids[begin : begin + 500])}
             values = {k: int(v) if table == "job" else v for k, v in part.items()}
-            rows = statements.rows(
+            rows = execute(
                 f"SELECT id, name FROM {table}s WHERE id IN ({', '.join(f':{k}' for k in part)})",
                 values,
             )
@@ -105,9 +112,9 @@ def _of_event(event: Event, names: Mapping[tuple[str, str], str]) -> list[Alert]
     return [Alert(key=key, kind=kind, text=text, at=event.at, run_id=event.run_id)]
 
 
-def _not_finite(statements: Statements, now: float) -> list[Alert]:
+def _not_finite(execute: Execute, now: float) -> list[Alert]:
     """Return the live runs that logged NaN or infinity."""
-    rows = statements.rows(
+    rows = execute(
         "SELECT runs.id, runs.name, series.split, series.name, series.non_finite FROM series "
         f"JOIN runs ON runs.id = series.run_id WHERE runs.state IN {LIVE} "
         "AND series.non_finite > 0 ORDER BY series.id",
@@ -125,9 +132,9 @@ def _not_finite(statements: Statements, now: float) -> list[Alert]:
     ]
 
 
-def _plateaus(statements: Statements, now: float) -> list[Alert]:
+def _plateaus(execute: Execute, now: float) -> list[Alert]:
     """Return the live runs whose best epoch is long ago."""
-    rows = statements.rows(
+    rows = execute(
         "SELECT runs.id, runs.name, runs.epoch, runs.best_epoch, runs.best_valid, runs.monitor, "
         "settings.number FROM runs LEFT JOIN settings ON settings.run_id = runs.id "
         "AND settings.name = 'train.patience' "

@@ -28,12 +28,6 @@ class CurveAccess(RunReading):
         super().__init__(*arguments, **options)
         self._curves: CurveSource | None = None
 
-    def list_series(self, run_ids: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the series that any of the runs has, sorted."""
-        with self.reading() as query:
-            names = {name for run_id in run_ids for name in query.series(run_id)}
-        return tuple(sorted(names))
-
     def read_points(
         self, run_ids: Sequence[str], series: str, max_points: int
     ) -> tuple[Points, ...]:
@@ -63,8 +57,8 @@ class CurveAccess(RunReading):
         self._curves = self._curves or CurveSource()
         tails = {run_id: self._tail(run_id, series) for run_id in run_ids}
         stored = [run_id for run_id in run_ids if tails[run_id] is None]
-        with self.reading() as query:
-            read = self._curves.read(query, stored, series, windows or {})
+        source = self._curves
+        read = self.lend(lambda lent: source.read(lent, stored, series, windows or {}))
         found = {curve.run_id: curve for curve in read}
         found |= {key: curve_of(points) for key, points in tails.items() if points is not None}
         return tuple(found[run_id] for run_id in run_ids if run_id in found)
@@ -74,6 +68,7 @@ class CurveAccess(RunReading):
         run = self._runs.get(run_id)
         if self._has_worker or run is None or not run.state.is_live:
             return None
+        from db.records import Points
         from setgf.runs.folder import RunFolder
         from setgf.runs.reader import read_points
 
@@ -144,6 +139,7 @@ class RunAccess(CurveAccess):
 
     def read_samples(self, run: Run, split: str) -> SamplesPart:
         """Return the predictions on a split with transcripts."""
+        from tui.run_records import SamplesPart
         from tui.sources.run_data import samples_of
 
         key = _version(run, split)
@@ -161,6 +157,7 @@ class RunAccess(CurveAccess):
 
     def read_labels(self, run: Run, names: Sequence[str]) -> LabelsPart:
         """Return how the unimodal labels drifted."""
+        from tui.run_records import LabelsPart
         from tui.sources.run_data import label_drift
 
         key = (run.id, run.attempt, run.epoch)
@@ -174,6 +171,7 @@ class RunAccess(CurveAccess):
 
     def read_system(self, detail: RunDetail) -> SystemPart:
         """Return what the run's attempts needed of their devices, and its loss beside it."""
+        from tui.run_records import SystemPart
         from tui.sources.device_use import DeviceUseSource, attempts_used
 
         self._device_use = self._device_use or DeviceUseSource()

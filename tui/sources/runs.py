@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from db.errors import FilterError
 from db.filter_names import COLUMNS, Execute
 from db.job_list import STALE_SECONDS
 from db.migrations import SCHEMA_VERSION
 from db.records import JobState, Run
-from db.run_list import Choice, connect, executor, list_rows, list_runs
+from db.run_list import Choice, list_rows, list_runs
 from db.sqlite import header_version
 from db.statements import file_connection, file_path
 from tui.gateway import FilterProblem
@@ -28,7 +26,6 @@ from tui.records import Counts
 from tui.settings import Remembered, settings_path
 from tui.sources.access import DatabaseAccess
 
-Found = TypeVar("Found")
 MAX_CHANGED = 300
 """More changed runs than this: reading all of them is faster than naming each."""
 MAX_VALUES = 100
@@ -57,7 +54,7 @@ class RunReading(DatabaseAccess):
             version = self._file_version()
             if version is not None:
                 return version
-        with self.reading() as query:
+        with self.reading() as query:  # looks at the schema, too
             return query.database.data_version()
 
     def _file_version(self) -> int | None:
@@ -74,6 +71,9 @@ class RunReading(DatabaseAccess):
                 if self._watcher is None:
                     return None
                 (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+                if header_version(self._watcher) != SCHEMA_VERSION:
+                    self._close_watcher()
+                    return None
             except (OSError, sqlite3.Error):
                 self._close_watcher()
                 return None
@@ -93,7 +93,7 @@ class RunReading(DatabaseAccess):
     def counts(self) -> Counts:
         """Return the counts of the header."""
         since = {"since": self.clock() - STALE_SECONDS}
-        jobs, runs, workers = self._ask(
+        jobs, runs, workers = self.ask(
             lambda execute, _: (
                 execute("SELECT state, count(*) FROM jobs GROUP BY state", {}),
                 execute("SELECT count(*) FROM runs WHERE NOT archived AND trashed_at IS NULL", {}),
@@ -117,7 +117,7 @@ class RunReading(DatabaseAccess):
         """Return the runs that match a filter expression, newest first."""
         choice = {"where": where or None, "archived": archived}
         try:
-            found = self._ask(lambda execute, dialect: self._changes(execute, dialect, choice))
+            found = self.ask(lambda execute, dialect: self._changes(execute, dialect, choice))
         except FilterError as error:
             raise FilterProblem(str(error)) from error
         ids, changed = found
@@ -126,21 +126,21 @@ class RunReading(DatabaseAccess):
 
     def list_series(self, run_ids: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the series that any of the runs has, sorted."""
-        return self._ask(lambda execute, _: _series_of(execute, run_ids))
+        return self.ask(lambda execute, _: _series_of(execute, run_ids))
 
     def read_values(
         self, run_ids: Sequence[str], names: Sequence[str]
     ) -> Mapping[str, Mapping[str, Any]]:
         """Return settings and metrics by run id and name."""
-        return self._ask(lambda execute, dialect: _values(execute, dialect, run_ids, names))
+        return self.ask(lambda execute, dialect: _values(execute, dialect, run_ids, names))
 
     def list_names(self) -> RunNames:
         """Return the names of all settings, metrics and tags."""
-        return self._ask(lambda execute, _: _names(execute))
+        return self.ask(lambda execute, _: _names(execute))
 
     def list_values(self, name: str) -> tuple[str, ...]:
         """Return the values that runs have under a name, as one types them."""
-        return self._ask(lambda execute, _: _values_of(execute, name))
+        return self.ask(lambda execute, _: _values_of(execute, name))
 
     def _changes(
         self, execute: Execute, dialect: str, choice: Mapping[str, Any]
@@ -167,39 +167,6 @@ class RunReading(DatabaseAccess):
         here = {*known, *(run.id for run in read)}
         # A run that went to the trash between the two reads is left out.
         return [row[0] for row in rows if row[0] in here], read
-
-    def _ask(self, read: Callable[[Execute, str], Found]) -> Found:
-        """Read from the file itself, where it can be read as it is; else through the engine."""
-        connection = self._file()
-        if connection is not None:
-            with closing(connection):
-                try:
-                    connection.execute("BEGIN")
-                    return read(executor(connection), "sqlite")
-                except sqlite3.Error:
-                    pass  # the engine says what is wrong
-        with self.reading() as query, query.database.read() as engine_connection:
-            from db.filter_clauses import executor as engine_executor
-
-            dialect = engine_connection.dialect.name
-            return read(engine_executor(engine_connection), dialect)
-
-    def _file(self) -> sqlite3.Connection | None:
-        """Open the file of the database; None where the engine must look at it."""
-        path: Path | None = file_path(self.url)
-        if path is None or not path.is_file():
-            return None
-        try:
-            connection = connect(path)
-        except sqlite3.Error:
-            return None
-        try:
-            if header_version(connection) == SCHEMA_VERSION:
-                return connection
-        except sqlite3.Error:
-            pass
-        connection.close()
-        return None
 
 
 def _run(plain: dict[str, Any]) -> Run:

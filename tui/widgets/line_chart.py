@@ -5,6 +5,7 @@ What draws is loaded with the first curve: the list of runs beside it should not
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -33,6 +34,8 @@ __all__ = ["ChartData", "LineChart"]
 
 ZOOM_STEP, PAN_STEP = 0.5, 0.2
 MIN_HEIGHT_FOR_LEGEND = 7
+ROOM_SECONDS, MOST_ROOM = 10.0, 0.5
+"""The axis of growing data leaves room for so many seconds, at most this share of its range."""
 
 
 class LineChart(Widget, can_focus=True):
@@ -89,6 +92,10 @@ class LineChart(Widget, can_focus=True):
         self._plot = CellStrips()
         self._picture: Picture | None = None
         self._painted: object = None
+        self._grown: tuple[float, float, float] | None = None
+        """When growing data were shown last, and their range of x."""
+        self._x_end: float | None = None
+        """How far the axis reaches for data that grow."""
         self._dragged_from: tuple[int, tuple[float, float]] | None = None
         self._was_dragged = False
 
@@ -101,7 +108,30 @@ class LineChart(Widget, can_focus=True):
         if same_data(data, self.data):
             return
         self.data = data
+        self._make_room()
         self._repaint()
+
+    def _make_room(self) -> None:
+        """Let the axis of growing data reach so far that it stays for a while.
+
+        Where the axis ends elsewhere, every cell of the chart looks different.
+        """
+        extent = self._extent() if self.data.is_growing and self.data.lines else None
+        before, self._grown = self._grown, extent and (monotonic(), *extent)
+        if extent is None or self._grown is None:
+            self._x_end = None
+            return
+        low, high = extent
+        is_same = before is not None and before[1] == low and before[2] <= high
+        if is_same and self._x_end is not None and high <= self._x_end:
+            return
+        room = 0.0
+        if is_same and before is not None:
+            rate = (high - before[2]) / max(self._grown[0] - before[0], 1e-3)
+            room = min(rate * ROOM_SECONDS, MOST_ROOM * (high - low))
+        from tui.plotting.chart import roomy_end
+
+        self._x_end = roomy_end(low, high, room)
 
     # Keys
 
@@ -334,6 +364,7 @@ class LineChart(Widget, can_focus=True):
             width=width,
             height=height,
             window=self.window or self.data.x_range,
+            x_end=self._x_end,
             log_y=self.data.log_y,
             y_span=self.y_span,
             without_outliers=self.without_outliers,

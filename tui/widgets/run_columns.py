@@ -150,9 +150,9 @@ def test_metric(*names: str) -> Callable[[RunRow], float | None]:
 
 def seconds_taken(row: RunRow) -> float | None:
     """Return for how long the run has trained; None before it starts."""
-    if row.run.started_at is None:
-        return None
-    return (row.run.finished_at or row.now) - row.run.started_at
+    run = row.run
+    end = row.now if run.state.is_live else run.finished_at
+    return None if run.started_at is None or end is None else end - run.started_at
 
 
 def seconds_left(row: RunRow) -> float | None:

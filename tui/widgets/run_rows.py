@@ -24,6 +24,8 @@ class RunRow:
     run: Run
     spark: tuple[float, ...] = ()
     now: float = 0.0
+    """When it is shown; of a run that does not live the beginning of that day, so that the row
+    stays equal as long as nothing of it changes."""
     values: Mapping[str, Any] = field(default_factory=lambda: NO_VALUES)
     """Settings and metrics that the run's record does not hold, by name."""
     baseline: RunRow | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import is_
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
@@ -78,15 +79,27 @@ class Table(TableView[Row], Generic[Row], inherit_bindings=False):
         self.range_start: str | None = None
         """Where a range begins that is not ended yet."""
         self._items: tuple[Row, ...] = ()
+        self._arranged: object = None
+        """What the rows were arranged by."""
         self._index: dict[str, int] = {}
 
     # Values in
 
     def show(self, rows: Iterable[Row]) -> None:
         """Show these records; cursor, scroll and selection stay with their rows."""
-        self._items = tuple(rows)
-        self.selection &= frozenset(map(self._key, self._items))
+        items = tuple(rows)
+        if self._is_arranged_for(items):
+            return
+        self._items = items
+        if self.selection:
+            self.selection &= frozenset(map(self._key, items))
         self._arrange()
+
+    def _is_arranged_for(self, items: tuple[Row, ...]) -> bool:
+        """Return True where the very same records are shown already, in the order asked for."""
+        if self._arranged != (self.columns, self.sorting) or len(items) != len(self._items):
+            return False
+        return all(map(is_, items, self._items))
 
     def ordered(self, rows: Sequence[Row]) -> tuple[Row, ...]:
         """Return the rows in the order they are shown in."""
@@ -97,6 +110,7 @@ class Table(TableView[Row], Generic[Row], inherit_bindings=False):
         return (self._key(row),)
 
     def _arrange(self) -> None:
+        self._arranged = (self.columns, self.sorting)
         before, old, place = self.cursor_key, self.rows, self._cursor
         self.rows = self.ordered(self._items)
         self._index = {self._key(row): place for place, row in enumerate(self.rows)}

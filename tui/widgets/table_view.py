@@ -88,14 +88,20 @@ class TableView(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
 
     def show_slots(self, slots: Mapping[str, int]) -> None:
         """Mark rows with the colours their lines have in a chart."""
-        if slots != self._slots:
-            self._slots = dict(slots)
-            self._repaint()
+        before, self._slots = self._slots, dict(slots)
+        if before != slots:
+            keys = before.keys() | slots.keys()
+            changed = {key for key in keys if before.get(key) != slots.get(key)}
+            self._strips = {
+                place: strip for place, strip in self._strips.items() if place[1] not in changed
+            }
+            self._send()
 
     def on_resize(self) -> None:
         """Fit the columns to the new width."""
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
-        self._repaint()
+        self._seen = []
+        self._send()
         self._keep_in_view()
 
     def on_focus(self) -> None:
