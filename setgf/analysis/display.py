@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 UNDEFINED_TEXT = "undefined"
-_AS_IS = frozenset({"mae", "corr", "loss"})
+_AS_IS = frozenset({"mae", "corr", "loss", "slope", "intercept"})
 
 
 def is_percent(name: str) -> bool:

@@ -11,6 +11,9 @@ from setgf.cli.run_text import show_lines, show_text
 from setgf.config.settings import flatten_plain
 
 
+_CALIBRATED = ".calibrated."
+
+
 def describe(detail: RunDetail, *, now: float) -> Iterator[str]:
     """Yield the lines of `setgf runs show`."""
     run = detail.run
@@ -18,6 +21,7 @@ def describe(detail: RunDetail, *, now: float) -> Iterator[str]:
     yield from _under("", _facts(run, now))
     yield from _under("Test (accuracies and F1 in percent)", _metrics_of(run.metrics, "test."))
     yield from _under("Validation, best epoch", _metrics_of(run.metrics, "valid."))
+    yield from _under("Calibrated on validation: a result of its own", _calibrated(run.metrics))
     yield from _under("Settings that differ from the preset", _differences(run))
     yield from _under(
         "Series: last value",
@@ -101,9 +105,16 @@ def _describe_attempt(attempt: Attempt, now: float) -> str:
 def _metrics_of(metrics: Mapping[str, float], prefix: str) -> list[tuple[str, str]]:
     """Return the metrics of a split; those of the fusion branch first."""
     names = sorted(
-        (name for name in metrics if name.startswith(prefix)), key=lambda name: name.count(".")
+        (name for name in metrics if name.startswith(prefix) and _CALIBRATED not in name),
+        key=lambda name: name.count("."),
     )
     return [(name.removeprefix(prefix), show_value(name, metrics[name])) for name in names]
+
+
+def _calibrated(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return what slope and intercept fitted on validation make of the fusion score."""
+    names = sorted((n for n in metrics if _CALIBRATED in n), key=lambda n: not n.startswith("test"))
+    return [(name.replace(_CALIBRATED, "."), show_value(name, metrics[name])) for name in names]
 
 
 def _differences(run: Run) -> list[tuple[str, str]]:

@@ -87,6 +87,21 @@ def test_show_prints_the_live_last_value_of_every_series():
     assert detail["summaries"]["train.loss"]["last"] == 1.25
 
 
+def test_show_keeps_calibrated_results_apart():
+    calibrated = {"test.calibrated.mae": 0.8, "valid.calibrated.slope": 1.25}
+    store_run("aaaaaaaa", metrics={"test.mae": 0.9, "valid.mae": 0.85, **calibrated})
+
+    out = run_setgf("runs", "show", "aaaaaaaa").out
+
+    plain, _, own = out.partition("Calibrated on validation: a result of its own")
+    assert [line.split() for line in own.splitlines()[1:3]] == [
+        ["test.mae", "0.800"],
+        ["valid.slope", "1.250"],
+    ]
+    assert "0.900" in plain
+    assert "0.800" not in plain
+
+
 def test_show_prints_metrics_settings_that_differ_and_the_folder(home):
     store_run(
         "aaaaaaaa",
