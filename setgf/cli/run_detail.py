@@ -10,7 +10,6 @@ from setgf.analysis.display import show_setting, show_value
 from setgf.cli.run_text import show_lines, show_text
 from setgf.config.settings import flatten_plain
 
-
 _CALIBRATED = ".calibrated."
 
 
