@@ -6,7 +6,8 @@ Two workers share one database and train real networks (`--child real`; a few se
 made-up data) while their processes are killed and stopped, the clock of one of them is moved, the
 database is locked, folders become read-only, the disk is full and the machine goes down. Every job
 must end as the undisturbed run of the same experiment did. A private mount namespace holds the
-disk; without the right to make one, the faults that need it are left out, and said so.
+disk; without the right to make one, the faults that need it are left out, and said so. With
+`--database postgresql` the server itself is killed, too.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from pathlib import Path
 
 from db.engine import open_database
 from db.records import Job, JobState
+from setgf.home import DATABASE_VARIABLE
 from tests.acceptance.chaos_checks import Expected, Hit, problems, table
 from tests.acceptance.chaos_faults import Fault, deck, faults
 from tests.acceptance.chaos_world import BOOT_ID, World, mount, new_boot_id, states
+from tests.db.postgres_server import PostgresServer
 
 INSIDE_VARIABLE = "SETGF_TEST_MOUNTS"
 REAL_SETTINGS = (
@@ -106,7 +109,11 @@ class Storm:
 
     def rage(self) -> None:
         """Deal all faults, each at a random moment; add jobs while there are too few to hit."""
-        kinds = faults(has_mounts=self.world.has_mounts, longest=self.options.longest)
+        kinds = faults(
+            has_mounts=self.world.has_mounts,
+            has_server=self.world.server is not None,
+            longest=self.options.longest,
+        )
         cards = deck(kinds, self.options.faults, self.chance)
         while cards:
             self.turn()
@@ -219,8 +226,13 @@ def _run(folder: Path, options: argparse.Namespace, *, has_mounts: bool) -> int:
         print("No mounts can be made here: no full disk, no closed folder, no new boot id.")
     started = time.monotonic()
     options.deadline = started + 60 * options.minutes
-    database = open_database(f"sqlite:///{home / 'setgf.db'}")
-    with World(folder, database, child=options.child, has_mounts=has_mounts) as world:
+    server = PostgresServer() if options.database == "postgresql" else None
+    url = f"sqlite:///{home / 'setgf.db'}" if server is None else server.url()
+    os.environ[DATABASE_VARIABLE] = url
+    database = open_database(url)
+    with World(
+        folder, database, child=options.child, has_mounts=has_mounts, server=server
+    ) as world:
         storm = Storm(world, options, random.Random(options.seed))
         try:
             storm.prepare()
@@ -242,6 +254,8 @@ def _run(folder: Path, options: argparse.Namespace, *, has_mounts: bool) -> int:
                 ignore=shutil.ignore_patterns("home", "boot_id", "clock"),
             )
     database.close()
+    if server is not None:
+        server.close()
     return 1 if found else 0
 
 
@@ -254,7 +268,7 @@ def _report(storm: Storm, found: list[str], seconds: float) -> None:
         f"\n{sum(storm.counts.values())} faults on {len(jobs)} jobs "
         f"({', '.join(f'{number} {state}' for state, number in states.items())}), "
         f"{sum(job.attempt for job in jobs)} attempts, {seconds / 60:.1f} minutes, "
-        f"seed {storm.options.seed}, children {storm.options.child}."
+        f"seed {storm.options.seed}, children {storm.options.child}, {storm.options.database}."
     )
     print("\n".join(found) if found else "Nothing is wrong.", flush=True)
 
@@ -278,6 +292,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--child", choices=("real", "stub"), default="real")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--pause", type=float, default=1.5, help="Mean seconds between faults.")
     parser.add_argument("--longest", type=float, default=60, help="Seconds of the longest fault.")
     parser.add_argument("--minutes", type=float, default=60, help="Longest time.")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 from db.jobs import list_attempts
@@ -110,18 +108,15 @@ def _leftover_problems(world: World) -> Iterator[str]:
 
 
 def _database_problems(world: World) -> Iterator[str]:
-    assert world.database.path is not None
-    checks = {
-        "PRAGMA integrity_check": [("ok",)],
-        "PRAGMA foreign_key_check": [],
-        "SELECT * FROM device_leases": [],
-        "SELECT id, verb FROM commands WHERE handled_at IS NULL": [],
-    }
-    with closing(sqlite3.connect(world.database.path)) as connection:
-        for statement, wanted in checks.items():
-            rows = connection.execute(statement).fetchall()
-            if rows != wanted:
-                yield f"{statement}: {rows[:5]}"
+    yield from world.database.check()
+    for statement in (
+        "SELECT * FROM device_leases",
+        "SELECT id, verb FROM commands WHERE handled_at IS NULL",
+    ):
+        with world.database.read() as connection:
+            rows = connection.exec_driver_sql(statement).fetchall()
+        if rows:
+            yield f"{statement}: {rows[:5]}"
 
 
 def table(world: World, counts: Counter[str], hits: Sequence[Hit], bad: set[int]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,17 +39,20 @@ class Fault:
     """How often it comes among the others."""
     strike: Strike
     needs_mounts: bool = False
+    needs_server: bool = False
     seconds: float = 7.0
     """Longest time until it is undone."""
 
 
-def faults(*, has_mounts: bool, longest: float) -> tuple[Fault, ...]:
+def faults(*, has_mounts: bool, has_server: bool, longest: float) -> tuple[Fault, ...]:
     """Return every kind that can be dealt here and is undone within so many seconds."""
     known = (*_killing(), *_stopping(), *_surroundings())
     return tuple(
         fault
         for fault in known
-        if (has_mounts or not fault.needs_mounts) and fault.seconds <= longest
+        if (has_mounts or not fault.needs_mounts)
+        and (has_server or not fault.needs_server)
+        and fault.seconds <= longest
     )
 
 
@@ -109,6 +113,9 @@ def _surroundings() -> tuple[Fault, ...]:
         ),
         Fault(name="run folder read-only", share=20, strike=_read_only, needs_mounts=True),
         Fault(name="disk full", share=15, strike=_fill_disk, needs_mounts=True),
+        Fault(
+            name="server killed, back in 0-5 s", share=20, strike=_stop_server, needs_server=True
+        ),
     )
 
 
@@ -246,3 +253,14 @@ def _fill_disk(world: World, chance: random.Random) -> Blow | None:
         return None
     world.fill_disk()
     return Blow(hit, chance.uniform(0.5, 3.0), world.make_room) if world.is_full else None
+
+
+def _stop_server(world: World, chance: random.Random) -> Blow | None:
+    """Undone at once: without the server the storm itself would wait."""
+    hit = _running(world)
+    if world.server is None or world.locker is not None or not hit:
+        return None
+    world.server.stop()
+    time.sleep(chance.uniform(0.0, 5.0))
+    world.server.start()
+    return Blow(hit)

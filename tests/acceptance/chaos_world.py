@@ -6,21 +6,22 @@ import json
 import os
 import secrets
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from db.engine import Database
+from db.errors import DatabaseBusyError
 from db.records import Job, JobState
 from setgf.runs.folder import AttemptFolder
 from setgf.worker.supervision import ProcessRecord, is_process, marked_processes, read_process
 from tests.acceptance.workers import ROOT, Site
+from tests.db.postgres_server import PostgresServer
 
 LEASE_SECONDS = 3.0
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -73,12 +74,21 @@ class Member:
 class World(Site):
     """A home with two workers that are replaced when they end, and what can be done to it."""
 
-    def __init__(self, folder: Path, database: Database, *, child: str, has_mounts: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        child: str,
+        has_mounts: bool,
+        server: PostgresServer | None = None,
+    ) -> None:
         super().__init__(folder / "home", database, ())
+        self.server = server
         self.clock = folder / "clock"
         self.boot = folder / "boot_id"
         self.has_mounts = has_mounts
-        self.locker: sqlite3.Connection | None = None
+        self.locker: ExitStack | None = None
         self.is_full = False
         self.read_only: set[Path] = set()
         self.frozen: set[int] = set()
@@ -201,21 +211,15 @@ class World(Site):
                 os.kill(pid, signal.SIGCONT)
 
     def lock_database(self) -> bool:
-        """Hold the database's write lock; False when somebody has it for the moment."""
-        assert self.database.path is not None
-        locker = sqlite3.connect(self.database.path, isolation_level=None, timeout=0.2)
-        try:
-            locker.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            locker.close()
-            return False
-        self.locker = locker
-        return True
+        """Hold the database's write lock; False when somebody has it for long."""
+        with ExitStack() as locker, suppress(DatabaseBusyError):
+            locker.enter_context(self.database.write())
+            self.locker = locker.pop_all()
+        return self.locker is not None
 
     def unlock_database(self) -> None:
         """Let go of the write lock."""
         assert self.locker is not None
-        self.locker.rollback()
         self.locker.close()
         self.locker = None
 

@@ -7,18 +7,28 @@ import sys
 
 import pytest
 
+from tests.acceptance.conftest import KINDS
 from tests.acceptance.workers import ROOT
+from tests.db.postgres_server import why_not
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("processes"),
+    pytest.mark.timeout(420),
+]
 
 COMMAND = (sys.executable, "-m", "tests.acceptance.chaos", "--child", "stub")
 SMALL = ("--jobs", "3", "--faults", "12", "--seed", "4", "--pause", "0.2", "--longest", "10")
 
 
-def test_jobs_end_as_if_nothing_had_happened_after_a_dozen_faults() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_jobs_end_as_if_nothing_had_happened_after_a_dozen_faults(kind: str) -> None:
+    if kind == "postgresql" and why_not():
+        pytest.skip(f"PostgreSQL: {why_not()}")
     done = subprocess.run(
-        [*COMMAND, *SMALL, "--minutes", "3"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+        [*COMMAND, *SMALL, "--minutes", "6", "--database", kind],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "12 faults on" in done.stdout
