@@ -199,17 +199,17 @@ class OptimConfig:
     lr_text: float = 5e-5
     """Peak learning rate of the text encoder, above 0."""
     lr_audio: float = 0.0
-    """Peak learning rate of what reads audio alone (Self-MM's LSTM, SETGF's URLM); 0 uses `lr`."""
+    """Peak learning rate of audio's own part in SETGF, Self-MM, TETFN and MISA; 0 uses `lr`."""
     lr_vision: float = 0.0
-    """Peak learning rate of what reads vision alone; 0 uses `lr`."""
+    """Peak learning rate of vision's own part, as `lr_audio`; 0 uses `lr`."""
     weight_decay: float = 0.01
     """Weight decay; none on biases, norms and heads."""
     weight_decay_text: float = -1.0
     """Weight decay of the text encoder; -1 uses `weight_decay`."""
     weight_decay_audio: float = -1.0
-    """Weight decay of what reads audio alone; -1 uses `weight_decay`."""
+    """Weight decay of audio's own part, as `lr_audio`; -1 uses `weight_decay`."""
     weight_decay_vision: float = -1.0
-    """Weight decay of what reads vision alone; -1 uses `weight_decay`."""
+    """Weight decay of vision's own part, as `lr_audio`; -1 uses `weight_decay`."""
     decay_on: Literal["weights", "reference"] = "weights"
     """`weights`, or all but the text encoder's biases and norms, heads too (`reference`)."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"

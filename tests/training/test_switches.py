@@ -9,7 +9,9 @@ import pytest
 
 from setgf.data.batch import open_batches
 from setgf.data.prefetch import BatchFeed
-from setgf.terms import Split
+from setgf.data.synthetic import synthesise
+from setgf.home import Home
+from setgf.terms import Dataset, Split
 from setgf.training.epoch import epoch_batches, merge, train_step
 from setgf.training.setup import build_session
 from tests.training.conftest import tiny_config
@@ -70,3 +72,17 @@ def test_a_switch_changes_what_it_names_and_nothing_else(store, plain, switch):
 
     names = found.keys() | plain.keys()
     assert {name for name in names if found.get(name) != plain.get(name)} == expected
+
+
+def test_a_set_with_human_labels_tells_how_far_generated_ones_agree(tmp_path):
+    sims = synthesise(Home(tmp_path), "sims", Dataset.SIMS, num_samples=24, seed=1)
+    config = tiny_config(**{**STILL, "labels__mode": "fixed"})
+    source = open_batches(sims, Split.TRAIN, config.data, tokenizer_folder=None)
+
+    values = build_session(config, source).labels.describe()
+
+    human = source.data.unimodal_labels
+    assert human is not None
+    for task, labels in human.items():
+        expected = np.corrcoef(labels, source.data.labels)[0, 1]
+        assert values[f"labels.{task}.human_correlation"] == pytest.approx(expected, abs=1e-6)
