@@ -32,8 +32,12 @@ class ScoredOnce:
     evaluation: Evaluation
 
     def metrics(self) -> dict[str, float]:
-        """Return every metric by series name."""
-        return self.evaluation.named_metrics(self.again.split)
+        """Return every metric by series name, calibrated ones as well where the run has them."""
+        found = self.evaluation.named_metrics(self.again.split)
+        calibration = self.again.model.calibration
+        if calibration is not None:
+            found |= calibration.metrics(self.evaluation, self.again.split)
+        return found
 
     def to_plain(self) -> dict[str, Any]:
         """Return what is kept."""

@@ -151,10 +151,12 @@ def _say_table(found: Predictions) -> None:
     finest = max(class_counts(found.dataset))
     names = found.classes(3)
     fine = found.classes(finest)
+    extra = () if found.calibrated is None else ("calibrated",)
     rows = [
         (
             sample_id,
             f"{found.fusion[place]:+.3f}",
+            *(f"{value:+.3f}" for value in _calibrated(found, place)),
             names[place],
             fine[place],
             *(f"{found.scores[branch][place]:+.3f}" for branch in branches),
@@ -162,8 +164,8 @@ def _say_table(found: Predictions) -> None:
         )
         for place, sample_id in enumerate(found.ids)
     ]
-    heads = ("sample", "score", "class", f"of {finest}", *map(str, branches), "transcript")
-    say_plain_table(heads, rows, right={"score", f"of {finest}", *map(str, branches)})
+    heads = ("sample", "score", *extra, "class", f"of {finest}", *map(str, branches), "transcript")
+    say_plain_table(heads, rows, right={"score", *extra, f"of {finest}", *map(str, branches)})
     limit = found.dataset.label_limit
     note(f"Scores are on the scale of {found.dataset}: {-limit:g} (negative) to {limit:g}.")
 
@@ -184,15 +186,22 @@ def _csv_rows(found: Predictions) -> Iterator[Sequence[Any]]:
 
     branches, counts = [str(branch) for branch in BRANCHES[1:]], class_counts(found.dataset)
     classes = [f"class{count}" for count in counts]
-    yield ("sample_id", "prediction", *branches, *classes, "transcript")
+    extra = () if found.calibrated is None else ("calibrated",)
+    yield ("sample_id", "prediction", *branches, *classes, *extra, "transcript")
     for row in found.rows():
         yield (
             row["id"],
             row["score"],
             *(row["branches"].get(branch, "") for branch in branches),
             *(row["classes"][str(count)] for count in counts),
+            *(row[name] for name in extra),
             row["transcript"],
         )
+
+
+def _calibrated(found: Predictions, place: int) -> tuple[float, ...]:
+    """Return the calibrated score of a sample, or nothing."""
+    return () if found.calibrated is None else (float(found.calibrated[place]),)
 
 
 def _short(text: str) -> str:

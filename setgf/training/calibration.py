@@ -9,6 +9,7 @@ Shapes: N samples of a split.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,16 +33,28 @@ class Calibration:
     """Between 0 and 4."""
     intercept: float
 
+    def apply(self, evaluation: Evaluation) -> NDArray[np.float32]:
+        """Return the calibrated fusion score (N,)."""
+        return (self.slope * evaluation.scores[Branch.FUSION] + self.intercept).astype(np.float32)
+
     def metrics(self, evaluation: Evaluation, split: Split) -> dict[str, float]:
         """Return every metric of the calibrated fusion score by series name, and the fit itself."""
-        scores = evaluation.scores[Branch.FUSION]
-        changed = (self.slope * scores + self.intercept).astype(np.float32)
+        changed = self.apply(evaluation)
         calibrated = replace(evaluation, scores={Branch.FUSION: changed})
         named = {f"{split}.{NAME}.{name}": v for name, v in calibrated.metrics().items()}
         if split is Split.VALID:
             named[f"{split}.{NAME}.slope"] = self.slope
             named[f"{split}.{NAME}.intercept"] = self.intercept
         return named
+
+
+def calibration_of(metrics: Mapping[str, float]) -> Calibration | None:
+    """Return the calibration that `Calibration.metrics` told of; None where there was none."""
+    slope = metrics.get(f"{Split.VALID}.{NAME}.slope")
+    intercept = metrics.get(f"{Split.VALID}.{NAME}.intercept")
+    if slope is None or intercept is None:
+        return None
+    return Calibration(slope=slope, intercept=intercept)
 
 
 def fit_calibration(evaluation: Evaluation) -> Calibration:

@@ -125,6 +125,15 @@ def _metrics(model: SavedModel, about: Mapping[str, Any]) -> Iterator[str]:
             values = [one["metrics"].get(f"test.{name}") for one in seeds]
             cells.append(_spread([value for value in values if value is not None]))
         yield f"| {name} | {' | '.join(cells)} |"
+    calibration = model.calibration
+    if calibration is not None:
+        mae = _cell(about["metrics"].get("test.calibrated.mae"))
+        yield ""
+        yield (
+            f"Calibrated on the validation split (slope {calibration.slope:.4f}, intercept "
+            f"{calibration.intercept:.4f}) the test split has a MAE of {mae}: a result of its own, "
+            "not the one above."
+        )
     yield ""
     if several:
         listed = ", ".join(str(one["seed"]) for one in seeds)

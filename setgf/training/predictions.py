@@ -28,6 +28,8 @@ class Predictions:
     """(N,) on the label scale, by branch."""
     present: Mapping[Modality, NDArray[np.bool_]]
     """(N,) by modality: whether the model was given it."""
+    calibrated: NDArray[np.float32] | None = None
+    """(N,). The score on the scale that was fitted on validation; None where none was."""
     warnings: tuple[str, ...] = ()
     """Sentences a person should read."""
 
@@ -57,6 +59,9 @@ class Predictions:
                 "id": sample_id,
                 "transcript": self.transcripts[place],
                 "score": float(self.fusion[place]),
+                **(
+                    {} if self.calibrated is None else {"calibrated": float(self.calibrated[place])}
+                ),
                 "branches": {
                     branch.value: float(self.scores[branch][place])
                     for branch in BRANCHES

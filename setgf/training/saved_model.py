@@ -33,6 +33,7 @@ from setgf.data.vocabulary import ENGLISH_VOCABULARY
 from setgf.errors import CheckpointError, DataError, EncoderError
 from setgf.model.network import Network, build_network
 from setgf.terms import Dataset, Modality, Split
+from setgf.training.calibration import Calibration, calibration_of
 from setgf.training.drop import drop
 from setgf.training.evaluate import evaluate
 from setgf.training.model_facts import ModelFacts
@@ -71,6 +72,8 @@ class SavedModel:
     """The encoder's own tokenizer; None where it has none."""
     spare_tokenizer: Path | None = None
     """Tokenizer of the training data's own word pieces, where the encoder has none."""
+    calibration: Calibration | None = None
+    """Fitted on validation, where the run was asked to: a score of its own beside the plain one."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Which run it is from, what was measured: plain JSON."""
 
@@ -135,6 +138,7 @@ class SavedModel:
             transcripts=data.transcripts,
             scores=evaluation.scores,
             present=present,
+            calibrated=None if self.calibration is None else self.calibration.apply(evaluation),
             warnings=warnings,
         )
 
@@ -261,5 +265,6 @@ def load(
         device=used,
         tokenizer_folder=tokenizer if has_own else None,
         spare_tokenizer=None if has_own else tokenizer,
+        calibration=calibration_of(found.about["metrics"]),
         about=found.about,
     )

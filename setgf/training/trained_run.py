@@ -17,6 +17,7 @@ from setgf.model.text_encoder import encoder_folder
 from setgf.runs.folder import AttemptFolder, RunFolder, RunIdentity
 from setgf.runs.reader import read_events
 from setgf.runs.staging import IMPORTED
+from setgf.training.calibration import calibration_of
 from setgf.training.checkpoint import CheckpointEntry, CheckpointFolder
 from setgf.training.model_facts import ModelFacts
 from setgf.training.saved_model import SavedModel, restore_network
@@ -186,6 +187,7 @@ def load_trained(
         network=network.to(used),
         device=used,
         tokenizer_folder=encoder_folder(run.config.text.encoder),
+        calibration=calibration_of(run.metrics),
         about={"run": run.id, "name": run.identity.name, "best_epoch": run.best().epoch},
     )
 

@@ -44,7 +44,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         patch.setenv("SETGF_HOME", str(home))
         yield Trained(
             home=home,
-            setgf=train(settings={"train.max_epochs": 2}),
+            setgf=train(settings={"train.max_epochs": 2, "train.calibrate": "true"}),
             frozen=train(
                 "text_only",
                 {"text.encoder": encoder, "text.finetune": "false", "train.max_epochs": 1},

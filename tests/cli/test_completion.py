@@ -58,6 +58,7 @@ def test_bash_is_offered_what_the_database_holds(queue: Path) -> None:
     assert bash("setgf queue groups n") == ["night"]
     assert "bbbbbbbb" in bash("setgf runs show ")
     assert bash("setgf runs show bb") == ["bbbbbbbb"]
+    assert bash("setgf eval bb") == ["bbbbbbbb"]
 
 
 def test_bash_is_offered_the_words_of_the_package(queue: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import doctest
+import hashlib
 import json
+import pickle
 import re
 import shutil
 from contextlib import redirect_stdout
@@ -174,7 +176,7 @@ def test_the_documented_example_runs_as_it_is_written(
 def test_the_card_tells_protocol_and_seeds_and_its_code_runs(
     own_trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train(settings={"train.max_epochs": 2}, seed=7)
+    train(settings={"train.max_epochs": 2, "train.calibrate": "true"}, seed=7)
     run_setgf("eval", own_trained.setgf)
     folder = tmp_path / "export"
     assert run_setgf("model", "export", own_trained.setgf, folder).code == 0
@@ -188,6 +190,8 @@ def test_the_card_tells_protocol_and_seeds_and_its_code_runs(
     assert "Seeds 7, 1111, the same settings" in card
     assert "chosen by `mae` of the validation split; the test split was scored once" in card
     assert "Since then `setgf eval` scored the test split 1 more time" in card
+    calibrated = f"the test split has a MAE of {metrics['test.calibrated.mae']:.4f}"
+    assert calibrated in card
     assert str(own_trained.home) not in card
     (code,) = re.findall("```python\n(.*?)```", card, re.DOTALL)
     monkeypatch.chdir(folder)
@@ -232,6 +236,32 @@ def test_a_damaged_export_says_what_is_damaged(exported: Path, tmp_path: Path) -
     with pytest.raises(DataError, match="has format 2, but this setgf reads format 1"):
         load(later)
     assert load(card, device="cpu").about["model"] == "setgf"
+
+
+class Code:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.marker,))
+
+
+def test_weights_of_a_stranger_that_are_a_pickle_never_run(exported: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported / "setgf", tmp_path / "hostile")
+    content = pickle.dumps(Code(tmp_path / "marker"))
+    (folder / "model.safetensors").write_bytes(content)
+    plain = json.loads((folder / "model.json").read_text())
+    facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    plain["files"]["model.safetensors"] = facts
+    (folder / "model.json").write_text(json.dumps(plain))
+
+    outcome = run_setgf("predict", folder, "--text", "good")
+
+    assert outcome.code == GONE
+    assert "hostile is damaged: `model.safetensors` can't be read" in outcome.err
+    assert not (tmp_path / "marker").exists()
 
 
 def test_a_frozen_encoder_is_the_same_one_or_comes_along(

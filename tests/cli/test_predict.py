@@ -85,7 +85,7 @@ def test_texts_are_scored_with_their_branches_and_classes(trained: Trained, tmp_
 
     assert shown.code == 0
     lines = shown.out.splitlines()
-    heads = "sample score class of 7 text audio vision transcript"
+    heads = "sample score calibrated class of 7 text audio vision transcript"
     assert lines[0].split() == heads.split()
     assert lines[1].endswith("Good, really good")
     assert "Scores are on the scale of mosi: -3 (negative) to 3." in shown.err
@@ -96,6 +96,11 @@ def test_texts_are_scored_with_their_branches_and_classes(trained: Trained, tmp_
     assert set(first["classes"]) == {"2", "3", "5", "7"}
     assert written[0]["class7"] == first["classes"]["7"] == str(round(first["score"]))
     assert first["score"] != second["score"]
+    slope = (float(written[0]["calibrated"]) - float(written[1]["calibrated"])) / (
+        first["score"] - second["score"]
+    )
+    assert 0 <= slope <= 4
+    assert first["calibrated"] == float(written[0]["calibrated"])
 
 
 def test_a_sample_without_words_is_scored_by_what_it_has(trained: Trained, tmp_path: Path) -> None:
