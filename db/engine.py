@@ -132,6 +132,11 @@ class Database:
         self._listener = postgres.Listener(self._connect())
         return self._listener.version()
 
+    def schema_version(self) -> int:
+        """Return the schema's version as it is now: another process may have upgraded it."""
+        with self.read() as connection:
+            return schema.version(connection)
+
     def news_handle(self) -> int | None:
         """Return a handle that is readable when something may have changed, until `data_version`.
 

@@ -19,6 +19,7 @@ from db.errors import (
     DatabaseUnreachableError,
     FilterError,
 )
+from db.lock_holder import find_writer, name_of
 
 _LOG_INDEX_BYTES = 1 << 20
 """SQLite lets the index of a long log grow to about this."""
@@ -26,8 +27,8 @@ _LOG_INDEX_BYTES = 1 << 20
 _SENTENCES: dict[str, tuple[type[DatabaseError], str]] = {
     "SQLITE_BUSY": (
         DatabaseBusyError,
-        "The run database {where} stayed locked by another process for 10 seconds. "
-        "Find it with `lsof`, or try again.",
+        "The run database {where} stayed locked by another process for 10 seconds{holder}. "
+        "{advice}, or try again.",
     ),
     "SQLITE_LOCKED": (
         DatabaseBusyError,
@@ -125,8 +126,21 @@ def describe(error: BaseException, where: str) -> DatabaseError:
         name = "SQLITE_FULL"
     for prefix, (kind, sentence) in _SENTENCES.items():
         if name.startswith(prefix):
-            return kind(sentence.format(where=f"`{where}`", detail=error))
+            words = {"where": f"`{where}`", "detail": error}
+            return kind(sentence.format(**words, **_holder(name, where)))
     return DatabaseError(f"The run database `{where}` refused: {error}")
+
+
+def _holder(name: str, where: str) -> dict[str, str]:
+    """Return what a sentence says of the process that is in the way."""
+    pid = find_writer(Path(where)) if name.startswith("SQLITE_BUSY") else None
+    if pid is None:
+        return {"holder": "", "advice": "Find it with `lsof`"}
+    command = name_of(pid)
+    return {
+        "holder": f": process {pid}" + (f" (`{command}`)" if command else ""),
+        "advice": f"Stop it with `kill {pid}`",
+    }
 
 
 def _describe_state(error: BaseException, where: str) -> DatabaseError:

@@ -48,6 +48,7 @@ class DatabaseAccess:
         self._is_read_only = read_only
         self._files = FilePool(url)
         self._query: Query | None = None
+        self._num_openings = 0
         self._version_of_schema_seen: int | None = None
         """Version of the data at which the schema was found to be ours."""
         self._lock = threading.Lock()
@@ -164,6 +165,7 @@ class DatabaseAccess:
             if self._query is None:
                 database = open_database(self.url, read_only=self._is_read_only, create=False)
                 self._query = Query(database)
+                self._num_openings += 1
             return self._query
 
     def _is_ours(self, query: Query) -> bool:

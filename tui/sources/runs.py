@@ -55,7 +55,7 @@ class RunReading(DatabaseAccess):
             if version is not None:
                 return version
         with self.reading() as query:  # looks at the schema, too
-            return query.database.data_version()
+            return (self._num_openings << 48) + query.database.data_version()
 
     def _file_version(self) -> int | None:
         """Return a negative number as long as the engine is not needed; None where it is."""
