@@ -64,8 +64,8 @@ def test_scores_that_point_the_wrong_way_are_not_turned_around():
 def test_a_calibrated_result_stands_beside_the_plain_one_and_never_in_its_place(store, recorder):
     plain, both = recorder("plain"), recorder("both")
 
-    without = fit(tiny_config(max_epochs=1, calibrate=False), store, plain)
-    result = fit(tiny_config(max_epochs=1, calibrate=True), store, both)
+    without = fit(tiny_config(max_epochs=1, batch_size=18), store, plain)
+    result = fit(tiny_config(max_epochs=1, batch_size=18, calibrate=True), store, both)
 
     own = {name: v for name, v in result.metrics.items() if ".calibrated." in name}
     assert {name: v for name, v in result.metrics.items() if name not in own} == pytest.approx(

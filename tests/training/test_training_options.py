@@ -63,7 +63,7 @@ def test_published_accumulation_that_would_never_step_is_refused(store, recorder
 
 def test_averaged_weights_are_evaluated_and_kept_as_the_best(store, recorder):
     plain, averaged = recorder("plain"), recorder("averaged")
-    settings = {"max_epochs": 2, "patience": 0, "labels__mode": "copy"}
+    settings = {"max_epochs": 2, "patience": 0, "labels__mode": "copy", "batch_size": 18}
 
     fit(tiny_config(**settings), store, plain)
     result = fit(tiny_config(ema_decay=0.99, **settings), store, averaged)
@@ -91,7 +91,7 @@ def _newest(kept):
 def test_float16_trains_with_a_loss_scale_and_says_that_a_cpu_is_slow_at_it(store, recorder):
     kept = recorder()
 
-    result = fit(tiny_config(precision="float16", max_epochs=1), store, kept)
+    result = fit(tiny_config(precision="float16", max_epochs=1, batch_size=18), store, kept)
 
     assert math.isfinite(result.metrics["valid.mae"])
     assert set(kept.series("train.loss_scale")) == set(kept.series("train.loss"))
@@ -101,15 +101,17 @@ def test_float16_trains_with_a_loss_scale_and_says_that_a_cpu_is_slow_at_it(stor
 def test_training_ends_with_the_epoch_in_which_the_time_is_up(store, recorder):
     kept = recorder()
 
-    result = fit(tiny_config(max_minutes=1e-9, max_epochs=9, patience=0), store, kept)
+    result = fit(
+        tiny_config(max_minutes=1e-9, max_epochs=9, patience=0, batch_size=18), store, kept
+    )
 
     assert result.epochs == 1
     assert kept.kinds()[-1] == "finished"
 
 
 def test_the_time_of_earlier_attempts_counts(store, recorder):
-    config = tiny_config(max_minutes=60.0, max_epochs=4, patience=0)
-    first = recorder("a1", stop_at=7)
+    config = tiny_config(max_minutes=60.0, max_epochs=4, patience=0, batch_size=18)
+    first = recorder("a1", stop_at=3)
     with pytest.raises(StoppedError):
         fit(config, store, first)
     entry, folder = _newest_entry(first, config, store)
@@ -117,7 +119,7 @@ def test_the_time_of_earlier_attempts_counts(store, recorder):
     assert 0 < state["session"]["seconds"] < 600
     state["session"]["seconds"] = 3601.0
     best = folder.find(entry.best)
-    folder.publish((best, folder.write(state, role="last", epoch=2, step=7, best=entry.best)))
+    folder.publish((best, folder.write(state, role="last", epoch=2, step=3, best=entry.best)))
 
     result = fit(config, store, recorder("a2"), resume_from=first.checkpoints)
 
