@@ -68,6 +68,19 @@ class Batch:
         """Number of samples."""
         return self.index.shape[0]
 
+    def part(self, rows: Tensor) -> Batch:
+        """Return the samples `rows` (n,), without the padding that only others need."""
+        return Batch(
+            index=self.index[rows],
+            tokens=_cut(self.tokens, self.text_lengths, rows),
+            segments=_cut(self.segments, self.text_lengths, rows),
+            text_lengths=self.text_lengths[rows],
+            audio=_cut(self.audio, self.audio_lengths, rows),
+            audio_lengths=self.audio_lengths[rows],
+            vision=_cut(self.vision, self.vision_lengths, rows),
+            vision_lengths=self.vision_lengths[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLabels:
@@ -106,6 +119,11 @@ class DataFacts:
     num_train: int
     language: str = "en"
     """Language of the transcripts: `en` or `zh`."""
+
+
+def _cut(padded: Tensor, lengths: Tensor, rows: Tensor) -> Tensor:
+    """Return some samples of `padded` (B, T, ..), cut to the longest of them, but to one step."""
+    return padded[rows, : max(int(lengths[rows].max()), 1)]
 
 
 def padding_mask(lengths: Tensor, steps: int, device: torch.device) -> Tensor:

@@ -123,14 +123,24 @@ def attend(
     def split(states: Tensor) -> Tensor:
         return states.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, steps, D / H)
 
-    mixed = F.scaled_dot_product_attention(
-        split(query),
-        split(key),
-        split(value),
-        attn_mask=None if visible is None else visible[:, None, None],
-        dropout_p=dropout,
-    )  # (B, H, Q, D / H)
+    mask = None if visible is None else visible[:, None, None]  # (B, 1, 1, K)
+    mixed = _mix(split(query), split(key), split(value), mask, dropout)  # (B, H, Q, D / H)
     return mixed.transpose(1, 2).flatten(2)
+
+
+def _mix(
+    query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, dropout: float
+) -> Tensor:
+    """Return attention by head, (B, H, steps, D / H) all; every sample sees a key."""
+    if dropout == 0 or query.is_cuda:
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask=visible, dropout_p=dropout
+        )
+    # With dropout torch has no kernel for the CPU, and its formula looks for empty rows as well.
+    scores = (query * query.shape[-1] ** -0.5) @ key.mT  # (B, H, Q, K)
+    if visible is not None:
+        scores = scores.masked_fill_(~visible, -torch.inf)
+    return F.dropout(scores.softmax(-1), dropout) @ value
 
 
 class AttentionBlock(nn.Module):

@@ -79,6 +79,35 @@ def unpack(packed: PackedSequence, sequence: Sequence) -> Sequence:
     return sequence.with_states(states)
 
 
+def read_both_ways(lstm: nn.LSTM, sequence: Sequence) -> Sequence:
+    """Return states (B, T, 2 H) of a bidirectional LSTM over real steps, zero where padded.
+
+    On the CPU each direction reads padded steps, after the real ones: torch's packed LSTM makes
+    small products step by step there, its padded one is a single kernel.
+
+    Args:
+        lstm: batch first, one layer.
+        sequence: states (B, T, D).
+    """
+    if sequence.states.is_cuda:
+        return unpack(lstm(pack(sequence))[0], sequence)
+    steps = torch.arange(sequence.states.shape[1])
+    ends = sequence.lengths[:, None]
+    turned = torch.where(steps < ends, ends - 1 - steps, steps)[..., None]  # (B, T, 1)
+    ahead = _read(lstm, sequence.states, "")
+    states = sequence.states.take_along_dim(turned, 1)
+    back = _read(lstm, states, "_reverse").take_along_dim(turned, 1)
+    return sequence.with_states(torch.cat([ahead, back], -1))
+
+
+def _read(lstm: nn.LSTM, states: Tensor, direction: str) -> Tensor:
+    """Return the hidden states (B, T, H) of one direction over all steps, from the first."""
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    weights = [getattr(lstm, name + direction) for name in names]
+    start = states.new_zeros(1, len(states), lstm.hidden_size)
+    return torch.lstm(states, (start, start), weights, True, 1, 0.0, lstm.training, False, True)[0]
+
+
 def last_hidden(lstm: nn.LSTM, sequence: Sequence) -> Tensor:
     """Return the last layer's hidden state after the last real step (B, H); zero without any.
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from setgf.config import AblationConfig
-from setgf.model.sequence import AttentionPooling, Sequence, masked_max, masked_mean, pack, unpack
+from setgf.model.sequence import AttentionPooling, Sequence, masked_max, masked_mean, read_both_ways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class TemporalBranch(nn.Module):
 
     def forward(self, sequence: Sequence) -> Sequence:
         """Return the sequence (B, T, D) with what came before and after added to each step."""
-        read = unpack(self.lstm(pack(sequence))[0], sequence)  # (B, T, 2 * ceil(D / 2))
+        read = read_both_ways(self.lstm, sequence)  # (B, T, 2 * ceil(D / 2))
         return sequence.with_states(sequence.states + read.states[..., : self.width])
 
 
