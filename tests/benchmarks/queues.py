@@ -188,7 +188,7 @@ def _time_noops(site: Site) -> float:
 
 def _kill_worker(site: Site) -> str:
     """Kill the worker while two jobs run and one waits; say what became of them."""
-    jobs = [_add(site, "steps=150", "pause=0.02") for _ in range(SLOTS + 1)]
+    jobs = [_add(site, "steps=400", "pause=0.02") for _ in range(SLOTS + 1)]  # 8 s, as theirs
     worker = site.start_worker()
     site.wait_for_steps(jobs[0].id, 10)
     record = read_process(site.attempt(site.job(jobs[0].id)))
