@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -146,6 +147,9 @@ class Dashboard(App[int]):
 
     def on_news(self) -> None:
         """Let the screens that can be seen look for what has changed, and tell of alerts."""
+        if not gc.isenabled():  # what there is by now stays: it need not be looked through again
+            gc.freeze()
+            gc.enable()
         for screen in self.screen_stack:
             poll = getattr(screen, "poll", None)
             if poll is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from tui.theme import CONTRAST, DARK, LIGHT
 DEFAULT_SIZE = (160, 45)
 MIN_SIZE = (40, 12)
 DEFAULT_PORT = 8000
+SWITCH_SECONDS = 0.001
+"""So long a thread that reads may keep a key waiting."""
 THEMES = {"dark": DARK.name, "light": LIGHT.name, "contrast": CONTRAST.name}
 NO_TERMINAL = (
     "setgf-tui: error: There is no terminal to draw on. Use `setgf watch` in a pipe or a log, "
@@ -140,6 +143,8 @@ def _show(chosen: argparse.Namespace) -> int:
     if not is_served and not (sys.stdin.isatty() and sys.stderr.isatty()):
         print(NO_TERMINAL, file=sys.stderr)  # noqa: T201 - this is the command line
         return 2
+    gc.disable()  # the app turns it on again once it has something to show
+    sys.setswitchinterval(SWITCH_SECONDS)
     app.run()
     gateway.remembered.save()
     return app.return_code or 0

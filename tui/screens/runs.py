@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
@@ -25,10 +26,8 @@ from tui.widgets.run_facts import RunFacts
 from tui.widgets.run_table import RunTable
 from tui.widgets.table import Table
 
-FOLLOW_SECONDS = 0.03
-"""So long after the cursor has moved the chart follows."""
-MANY_CURVES = 50
-"""More curves than this are drawn once all are read."""
+FOLLOW_SECONDS, MOST_FOLLOW_SECONDS = 0.12, 2.0
+"""So long after the last key the chart follows, and so long at most after the first."""
 FIRST_SECONDS = 0.1
 """So long the first list of runs has for itself, before the rest is loaded and read."""
 
@@ -70,7 +69,7 @@ class RunsScreen(RunActionsScreen):
         self.look = remembered_look(gateway.remembered.settings)
         self._pause: Timer | None = None
         """Runs once the cursor has moved; at its end the chart follows."""
-        self._has_moved = False
+        self._moved_at = 0.0
         self._drawn_for: tuple[object, ...] = ()
         self._drawn_runs: tuple[str, ...] = ()
 
@@ -104,6 +103,11 @@ class RunsScreen(RunActionsScreen):
             baseline=self.baseline,
             is_first=self.frame is None,
         )
+
+    def poll(self) -> None:
+        """Look for news; while keys follow each other, once they rest: they go first."""
+        if self._pause is None:
+            super().poll()
 
     def read(self, request: RunsRequest) -> RunsBody:
         """Read runs, series names, curves and sparklines."""
@@ -143,12 +147,8 @@ class RunsScreen(RunActionsScreen):
 
     def show_curves(self) -> None:
         """Draw the curves of the chosen runs, and tell of the one under the cursor."""
-        row = self.table.cursor_run
-        self.query_one(RunFacts).show(row.run if row else None, row.now if row else 0.0)
+        slots = self._show_marks()
         drawn = self._drawn()
-        self._slots |= assign_slots(drawn, self._slots)
-        slots = {run_id: self._slots[run_id] for run_id in drawn}
-        self.table.show_slots(slots)
         curves = {curve.run_id: curve for curve in self.body.curves}
         self._lines.keep(self.body.curves)
         self.query_one(LineChart).show(
@@ -162,6 +162,16 @@ class RunsScreen(RunActionsScreen):
                 hint=self._hint(),
             )
         )
+
+    def _show_marks(self) -> dict[str, int]:
+        """Tell of the run under the cursor, mark what is drawn; return its colours by run id."""
+        row = self.table.cursor_run
+        self.query_one(RunFacts).show(row.run if row else None, row.now if row else 0.0)
+        drawn = self._drawn()
+        self._slots |= assign_slots(drawn, self._slots)
+        slots = {run_id: self._slots[run_id] for run_id in drawn}
+        self.table.show_slots(slots)
+        return slots
 
     def _hint(self) -> str:
         """Return what stands where there is no curve."""
@@ -246,26 +256,30 @@ class RunsScreen(RunActionsScreen):
         self._follow_later(FOLLOW_SECONDS)
 
     def _follow_later(self, seconds: float) -> None:
-        self._has_moved = True
+        """Let the rest follow once the keys rest; while they go on, it does so now and then."""
+        now = monotonic()
         if self._pause is None:
-            self._pause = self.set_timer(seconds, self._follow_cursor)
+            self._moved_at = now
+        elif now - self._moved_at < MOST_FOLLOW_SECONDS:
+            self._pause.stop()
+        else:
+            return
+        self._pause = self.set_timer(seconds, self._follow_cursor)
 
     def _follow_cursor(self) -> None:
         self._pause = None
-        if self._has_moved:
-            self._has_moved = False
+        if set(self._drawn()) <= {curve.run_id for curve in self.body.curves}:
             self.show_curves()
-            self.show_status()
-            self.poll()
+        else:  # the picture is drawn once: when the curves that are missing have been read
+            self._show_marks()
+        self.show_status()
+        self.poll()
 
     def on_table_changed(self, message: Table.Changed) -> None:
         """Draw what is selected now."""
         super().on_table_changed(message)
-        missing = set(self._drawn()) - {curve.run_id for curve in self.body.curves}
-        if len(missing) <= MANY_CURVES:  # else the picture waits for all of them
-            self.show_curves()
         self.show_status()
-        self.poll()
+        self._follow_later(FOLLOW_SECONDS)
 
     def on_table_opened(self, message: Table.Opened) -> None:
         """Show the run on its own screen."""

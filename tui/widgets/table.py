@@ -327,7 +327,11 @@ class Table(TableView[Row], Generic[Row], inherit_bindings=False):
             self.selection -= keys
         else:
             self.selection |= keys
-        self._changed()
+        if len(keys) == 1 and len(self.rows) == len(self._items):  # else it may be of a group
+            self._repaint_rows(self._index[self._key(row)])
+            self.post_message(self.Changed(self, self.cursor_key))
+        else:
+            self._changed()
 
     def _select_range(self, start: int, end: int) -> None:
         low, high = sorted((start, end))
