@@ -1,4 +1,7 @@
-"""A home with finished runs, trained once for all tests that use trained models."""
+"""A home with finished runs, trained once for all tests that use trained models.
+
+What loads torch is imported where it is used: most commands are tested without it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,9 @@ from typing import Any
 
 import pytest
 
-from setgf.data.synthetic import synthesise
 from setgf.home import Home
 from setgf.terms import Dataset, Split
 from tests.cli.command import run_setgf
-from tests.training.conftest import TINY
 
 SIZES = {Split.TRAIN: 20, Split.VALID: 8, Split.TEST: 9}
 
@@ -37,6 +38,8 @@ class Trained:
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """Train both runs; nothing may change them."""
+    from setgf.data.synthetic import synthesise
+
     home = tmp_path_factory.mktemp("trained")
     encoder = make_encoder(tmp_path_factory.mktemp("encoders") / "small-bert")
     synthesise(Home(home), "made_up", Dataset.MOSI, sizes=SIZES, seed=3)
@@ -75,6 +78,8 @@ def train(
     model: str = "setgf", settings: Mapping[str, Any] | None = None, *, seed: int = 1111
 ) -> str:
     """Train a tiny run on `made_up` in the foreground; return its id."""
+    from tests.training.conftest import TINY
+
     chosen = {**TINY, **(settings or {})}
     words = [
         part
