@@ -185,7 +185,7 @@ class LossConfig:
     task_weighting: Literal["auto", "uniform", "tanh", "base_tanh"] = "auto"
     """Weight of a sample by |y_s - y_m|; `auto`: tanh (reference), base_tanh (fixed), uniform."""
     ordinal_weight: float = 0.0
-    """Weight of an auxiliary head on the fusion feature that orders the classes; 0 has none."""
+    """Weight of an auxiliary head that puts the classes in order (CORAL); 0 has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,18 +29,14 @@ def build_network(config: ExperimentConfig, facts: DataFacts) -> Network:
         encoder.freeze()
     network = make(encoder, config, facts)
     if config.loss.ordinal_weight > 0:
-        network.ordinal = OrdinalHead(_fusion_width(network, config), Dataset(facts.dataset))
+        width = head_width(config.model, Branch.FUSION) if _has_fusion_head(network) else None
+        network.ordinal = OrdinalHead(width, Dataset(facts.dataset))
     return network
 
 
-def _fusion_width(network: Network, config: ExperimentConfig) -> int:
-    for heads in network.modules():
-        if isinstance(heads, BranchHeads) and Branch.FUSION in heads.heads:
-            return head_width(config.model, Branch.FUSION)
-    raise ConfigError(
-        f"`loss.ordinal_weight` is {config.loss.ordinal_weight:g}, but `{config.model.name}` has "
-        "no fusion feature an ordinal head could read. Set it to 0 or choose another model."
-    )
+def _has_fusion_head(network: Network) -> bool:
+    heads = (module.heads for module in network.modules() if isinstance(module, BranchHeads))
+    return any(Branch.FUSION in found for found in heads)
 
 
 def _check_needs(config: ExperimentConfig, needs: frozenset[Modality]) -> None:

@@ -77,7 +77,7 @@ def joint_loss(
         total = total + config.unimodal_weight * task_weight(config, task) * loss
     if output.consistency is not None:
         total = total + config.consistency_weight * output.consistency.float()
-    ordinal = None if head is None else head.loss(output.features[Branch.FUSION], label)
+    ordinal = None if head is None else head.loss(output, label)
     if ordinal is not None:
         total = total + config.ordinal_weight * ordinal
     for loss in output.losses.values():

@@ -73,7 +73,7 @@ def test_tasks_have_weights_of_their_own():
 def test_an_ordinal_head_reads_the_fusion_feature_and_is_logged():
     output = ModelOutput(scores=OUTPUT.scores, features={Branch.FUSION: torch.ones(2, 4)})
     head = OrdinalHead(4, Dataset.MOSI)
-    expected = head.loss(output.features[Branch.FUSION], LABEL).item()
+    expected = head.loss(output, LABEL).item()
 
     loss = joint_loss(output, LABEL, {}, LossConfig(ordinal_weight=0.5), head=head)
 
