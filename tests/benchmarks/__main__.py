@@ -10,7 +10,15 @@ from tests.benchmarks.table import heading
 
 def main() -> None:
     known = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name != "__main__"]
-    parts = ("table", "trackers_adapter", "listing", "terminal", "dashboard_data", "peer_data")
+    parts = (
+        "table",
+        "trackers_adapter",
+        "listing",
+        "terminal",
+        "dashboard_data",
+        "peer_data",
+        "train_worker",
+    )
     runnable = [name for name in known if name not in parts]
     wanted = sys.argv[1:] or runnable
     unknown = [name for name in wanted if name not in runnable]
