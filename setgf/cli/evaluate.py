@@ -165,6 +165,8 @@ def _sweep(
         MissingPattern(modalities=left, seed=seed, keep_one=missing.keep_one)
         for seed in missing.seeds
     ]
+    # Nothing is trained, so the encoder may keep its states: it reads every text once.
+    again.model.network.text_encoder.freeze()
     source = drop_always(again.source, missing.drop)
     points = sweep_missing(again.model, source, again.split, rates=missing.rates, patterns=patterns)
     for place, point in enumerate(points, 1):

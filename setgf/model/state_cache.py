@@ -136,17 +136,22 @@ class KeptStates:
     def recall(self, encode: Encode, transcripts: Transcripts, rows: Sequence[int]) -> Tensor:
         """Return states (B, T, W), zero where padded; encode those that are met the first time.
 
+        A transcript of length 0 has none, and none is kept: it may be missing for this once only.
+
         Args:
             encode: gives the states (B', T', W) of some of the transcripts.
             transcripts: B of them.
             rows: of each in the split.
         """
         states = self._states.setdefault(self.split or "", {})
-        new = [place for place, row in enumerate(rows) if row not in states]
+        lengths: list[int] = transcripts.lengths.tolist()
+        new = [place for place, row in enumerate(rows) if lengths[place] and row not in states]
         if new:
             found = self._look_up(encode, transcripts.take(new))
             states.update(zip((rows[place] for place in new), found, strict=True))
-        return pad_sequence([states[row] for row in rows], batch_first=True)
+        none = torch.zeros(0, self._width, device=transcripts.tokens.device)
+        some = zip(rows, lengths, strict=True)
+        return pad_sequence([states[row] if length else none for row, length in some], True)
 
     def _look_up(self, encode: Encode, transcripts: Transcripts) -> list[Tensor]:
         """Return the states (length, W) of each transcript, from the disk where it has them."""

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from setgf.data.batch import open_batches
+from setgf.config import ExperimentConfig
+from setgf.data.batch import DataFacts, open_batches
 from setgf.data.store import FeatureStore
-from setgf.terms import MODALITIES, Modality, Split
+from setgf.model.network import build_network
+from setgf.terms import MODALITIES, Branch, Modality, Split
 from setgf.training.drop import MissingPattern, RatePoint, drop, drop_always
+from setgf.training.evaluate import evaluate
 from tests.training.conftest import tiny_config
 
 AUDIO_VISION = (Modality.AUDIO, Modality.VISION)
@@ -71,6 +74,37 @@ def test_a_missing_modality_has_length_zero_and_no_values(store: FeatureStore) -
     torch.testing.assert_close(some.vision, whole.vision, rtol=0, atol=0)
     assert none.text_lengths.tolist() == [0, 0, 0]
     assert none.tokens.shape == (3, 1)
+
+
+class Scorer:
+    """A new network that scores."""
+
+    def __init__(self, config: ExperimentConfig, facts: DataFacts) -> None:
+        self.network = build_network(config, facts)
+
+    def precision(self) -> torch.autocast:
+        return torch.autocast("cpu", enabled=False)
+
+    def tell_batch(self) -> None:
+        """Nobody listens."""
+
+
+def test_a_frozen_encoder_neither_keeps_nor_brings_back_a_missing_text(store: FeatureStore) -> None:
+    config = tiny_config(text__finetune=False)
+    source = open_batches(store, Split.VALID, config.data, tokenizer_folder=None)
+    gone = np.zeros(source.size, np.bool_)
+    gone[[0, 3]] = True
+    torch.manual_seed(1)
+    scorer = Scorer(config, source.facts)
+
+    without = evaluate(scorer, drop(source, {Modality.TEXT: gone}), Split.VALID).scores
+    whole = evaluate(scorer, source, Split.VALID).scores
+    again = evaluate(scorer, drop(source, {Modality.TEXT: gone}), Split.VALID).scores
+    fresh = evaluate(scorer, source, Split.VALID, keep_states=False).scores
+
+    np.testing.assert_allclose(whole[Branch.TEXT], fresh[Branch.TEXT], atol=1e-6)
+    np.testing.assert_allclose(again[Branch.TEXT], without[Branch.TEXT], atol=1e-6)
+    assert (np.abs(without[Branch.TEXT] - whole[Branch.TEXT]) > 1e-4).tolist() == gone.tolist()
 
 
 def test_a_rates_mean_and_deviation_are_over_its_draws() -> None:
