@@ -471,3 +471,14 @@ async def test_checkpoints_are_listed_with_their_size() -> None:
         await open_tab(driver, "files")
         text = screen_text(driver.app)
         assert "checkpoint, best" in text and "91.6 MB" in text and "a1/checkpoints/best.pt" in text
+
+
+@pytest.mark.parametrize("name", ["charts", "system"])
+async def test_charts_above_each_other_have_one_axis_of_x(name: str) -> None:
+    async with driven(normal_gateway(), size=(160, 60)) as driver:
+        await driver.press("3")
+        tab = await open_tab(driver, name)
+        pictures = [chart._picture for chart in tab.query(LineChart) if chart._picture]
+
+        assert len(pictures) > 1
+        assert len({(picture.left, picture.window) for picture in pictures}) == 1

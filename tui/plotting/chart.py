@@ -58,6 +58,8 @@ class View:
     """More points are to come."""
     marks: tuple[Mark, ...] = ()
     glyphs: Glyphs = UNICODE
+    label_width: int = 1
+    """Cells of the labels of y, at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +128,8 @@ def draw(lines: Sequence[Line], view: View) -> Picture:
     traces = _traces(lines, view)
     span, clipped = _span(traces, window, view)
     ticks = axes.y_ticks(span, down, log_y=view.log_y)
-    left = min(max((len(label) for label in ticks.values()), default=1) + 2, view.width - 4)
+    labels = max(view.label_width, *map(len, ticks.values()), 1)
+    left = min(labels + 2, view.width - 4)
     across = view.width - left
     plot = cells.part(slice(0, down), slice(left, None))
     _draw_plot(plot, lines, traces, window, span=span, rows=list(ticks), view=view)

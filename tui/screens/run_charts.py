@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from textual.widget import Widget
 
@@ -80,7 +80,7 @@ class ChartsTab(RunTab):
             )
             for title, names in chart_groups(own)
         ]
-        self.query_one(ChartGrid).show(charts)
+        self.query_one(ChartGrid).show(over_one_x(charts))
 
     def show_look(self, look: Look, baseline: str) -> None:
         """Draw the charts in another way, or against another run."""
@@ -122,3 +122,16 @@ class ChartsTab(RunTab):
     def focus_content(self) -> None:
         """Give the first chart the keys."""
         self.query_one(ChartGrid).focus_first()
+
+
+def over_one_x(charts: Sequence[ChartData]) -> list[ChartData]:
+    """Return the charts over the range of x of all of them: what is below is at the same time."""
+    from tui.plotting.chart import roomy_end, x_extent
+
+    extent = x_extent([line for chart in charts for line in chart.lines])
+    if extent is None:
+        return list(charts)
+    low, high = extent
+    if any(chart.is_growing for chart in charts):
+        high = roomy_end(low, high)  # moves in strides, so that most cells stay as they are
+    return [replace(chart, x_range=(low, high)) for chart in charts]

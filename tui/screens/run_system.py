@@ -17,7 +17,7 @@ from tui.plotting.scale import AxisKind
 from tui.run_records import AttemptUse, SystemPart
 from tui.screens.run_tab import Nothing, RunTab
 from tui.widgets.columns import Cell, Column
-from tui.widgets.line_chart import ChartData, LineChart
+from tui.widgets.line_chart import STACKED_LABEL_WIDTH, ChartData, LineChart
 from tui.widgets.table import Table
 
 TIME = "time since the start"
@@ -35,7 +35,8 @@ class SystemTab(RunTab):
     def compose_content(self) -> Iterator[Widget]:
         """Yield three charts over the attempts."""
         names = ("loss", "use", "memory")
-        yield Vertical(*(LineChart(id=name) for name in names), id="times")
+        charts = (LineChart(id=name, label_width=STACKED_LABEL_WIDTH) for name in names)
+        yield Vertical(*charts, id="times")
         yield Table[AttemptUse](ATTEMPT_COLUMNS, lambda row: str(row.number))
 
     def read(self, gateway: Gateway, detail: RunDetail, choice: object) -> SystemPart:

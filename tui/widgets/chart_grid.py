@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from tui.formatting import Role, plural
 from tui.widgets.filter_line import has_words
-from tui.widgets.line_chart import ChartData, LineChart
+from tui.widgets.line_chart import STACKED_LABEL_WIDTH, ChartData, LineChart
 from tui.widgets.search_line import SearchLine
 from tui.widgets.styles import is_dark, role_style
 
@@ -69,7 +69,8 @@ class ChartGrid(Vertical, can_focus=False):
 
     def show(self, charts: Sequence[ChartData]) -> None:
         """Show these charts; charts that were there before keep zoom and cursor."""
-        fresh = [LineChart() for _ in range(len(charts) - len(self._charts))]
+        missing = len(charts) - len(self._charts)
+        fresh = [LineChart(label_width=STACKED_LABEL_WIDTH) for _ in range(missing)]
         if fresh:
             for chart in fresh:
                 chart.display = False  # until there is a place for it

@@ -34,6 +34,9 @@ __all__ = ["ChartData", "LineChart"]
 
 ZOOM_STEP, PAN_STEP = 0.5, 0.2
 MIN_HEIGHT_FOR_LEGEND = 7
+STACKED_LABEL_WIDTH = 6
+"""Charts above each other give their labels of y so many cells: few need more, and the axes of x
+stand below each other."""
 ROOM_SECONDS, MOST_ROOM = 10.0, 0.5
 """The axis of growing data leaves room for so many seconds, at most this share of its range."""
 
@@ -79,8 +82,15 @@ class LineChart(Widget, can_focus=True):
             super().__init__()
             self.chart = chart
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the toolkit's word
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - the toolkit's word
+        label_width: int = 1,
+    ) -> None:
+        """Make an empty chart; labels of y take `label_width` cells at least."""
         super().__init__(id=id)
+        self._label_width = label_width
         self.data = ChartData(title="")
         self.window: tuple[float, float] | None = None
         """Range of x looked at; None follows the data."""
@@ -376,5 +386,6 @@ class LineChart(Widget, can_focus=True):
             is_growing=self.data.is_growing,
             marks=self.data.marks,
             glyphs=glyphs(self),
+            label_width=self._label_width,
         )
         return draw(self.data.lines, view)
