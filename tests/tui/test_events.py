@@ -210,3 +210,21 @@ async def test_alerts_and_the_bell_can_be_turned_off(monkeypatch: Any) -> None:
         assert "b happened." in driver.told
         assert "a happened." not in driver.told
         assert rung == []
+
+
+async def test_an_alert_is_a_notification_of_the_desktop_where_that_is_wanted(
+    monkeypatch: Any,
+) -> None:
+    for wants in (True, False):
+        gateway = seen(eventful(), 4, osc9=wants)
+        async with driven(gateway, size=(160, 30)) as driver:
+            written: list[str] = []
+            await watching(driver)
+            gateway.alerts = [alert("a\x1b\x07\nb failed")]
+            with monkeypatch.context() as patches:
+                patches.setattr(driver.app._driver, "write", written.append)
+                patches.setattr(type(driver.app), "is_headless", False)
+                await watching(driver)
+
+        told = [text for text in written if text.startswith("\x1b]9;")]
+        assert told == ["\x1b]9;ab failed happened.\x07"] * wants

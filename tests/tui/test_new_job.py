@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
+import pytest
 from textual.widgets import Input
 
+from tests.tui import fake_queue
 from tests.tui.conftest import Driver, driven
 from tests.tui.fake_gateway import normal_gateway
 from tests.tui.snapshot import check_snapshot
@@ -36,6 +39,29 @@ async def test_a_opens_the_form_and_says_what_is_missing() -> None:
 
         assert isinstance(driver.app.screen, NewJobScreen)
         assert "Choose the feature store" in screen_text(driver.app)
+
+
+async def test_the_only_feature_store_is_chosen_from_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only = tuple(
+        replace(field, choices=("mosi",)) if field.name == "data" else field
+        for field in fake_queue.FIELDS
+    )
+    monkeypatch.setattr(fake_queue, "FIELDS", only)
+    async with driven(normal_gateway()) as driver:
+        await driver.press("a")
+        assert form(driver).draft.values == {"data": "mosi"}
+        assert "Will queue 1 job" in screen_text(driver.app)
+
+        await go_to(driver, "data")
+        await driver.press("backspace")
+        assert form(driver).draft.values == {}
+        assert "Choose the feature store" in screen_text(driver.app)
+
+        await fill(driver, data="mosi")
+        await driver.press("escape")
+        assert not isinstance(driver.app.screen, NewJobScreen | Confirm)
 
 
 async def test_choosing_typing_and_turning_over_fill_in_fields() -> None:

@@ -160,9 +160,13 @@ class NewJobScreen(ModalScreen[str | None]):
 
     def _plan_in_thread(self, draft: JobDraft) -> None:
         try:
-            if self._run_id and draft is self._begun_with:
+            is_first = draft is self._begun_with
+            if self._run_id and is_first:
                 draft = self.gateway.draft_of(self._run_id)
-            self.post_message(self.Planned(draft, self.gateway.plan_jobs(draft)))
+            plan = self.gateway.plan_jobs(draft)
+            if is_first and (chosen := with_only_store(draft, plan)) is not draft:
+                draft, plan = chosen, self.gateway.plan_jobs(chosen)
+            self.post_message(self.Planned(draft, plan))
         except GatewayError as error:
             self.post_message(self.Refused(str(error)))
 
@@ -170,7 +174,7 @@ class NewJobScreen(ModalScreen[str | None]):
         """Show the plan, unless the draft has changed meanwhile."""
         self._is_busy = False
         self._problem = ""
-        if self._run_id and self.draft is self._begun_with:
+        if self.draft is self._begun_with:
             self.draft = self._begun_with = message.draft
         self.plan = message.plan
         self._show_fields()
@@ -344,6 +348,14 @@ class NewJobScreen(ModalScreen[str | None]):
 
 def _row_key(row: FieldRow) -> str:
     return f"section {row.field.section}" if row.is_heading else row.field.name
+
+
+def with_only_store(draft: JobDraft, plan: JobPlan) -> JobDraft:
+    """Return a draft with the feature store chosen where there is but one; else the same draft."""
+    stores = next((field.choices for field in plan.fields if field.name == "data"), ())
+    if "data" in draft.values or len(stores) != 1:
+        return draft
+    return draft.with_value("data", stores[0])
 
 
 def _hint(field: FormField) -> str:
