@@ -124,3 +124,24 @@ def test_dropout_of_attention_acts_in_training_only() -> None:
 
 def sequence(shape: tuple[int, ...], length: int) -> Sequence:
     return as_sequence(torch.randn(*shape), torch.tensor([length]))
+
+
+def test_attention_with_dropout_has_the_same_mean_and_sees_no_padding() -> None:
+    sizes = replace(SIZES, attention_dropout=0.2)
+    attention = MaskedAttention(sizes)
+    queries, keys = torch.randn(1, 2, 4), torch.randn(1, 3, 4)
+    padding = torch.tensor([[False, False, True]])
+    expected = attention.eval()(queries, keys, padding)
+    attention.train()
+    garbage = keys.clone()
+    garbage[:, 2] = 1e6
+
+    drawn = torch.stack([attention(queries, keys, padding) for _ in range(2000)])
+    torch.manual_seed(0)
+    one = attention(queries, keys, padding)
+    torch.manual_seed(0)
+    other = attention(queries, garbage, padding)
+
+    assert drawn.std(0).max() > 0.01
+    torch.testing.assert_close(drawn.mean(0), expected, atol=0.05, rtol=0)
+    assert one.equal(other)

@@ -27,7 +27,10 @@ SIZES: dict[str, Any] = {
     "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0,
 }
-FAMILIES = {"bert": (BertModel, BertConfig), "roberta": (RobertaModel, RobertaConfig)}
+FAMILIES: dict[str, tuple[Any, Any]] = {
+    "bert": (BertModel, BertConfig),
+    "roberta": (RobertaModel, RobertaConfig),
+}
 TOLERANCE = 1e-5
 LENGTHS = torch.tensor([12, 3, 0, 5, 12, 7, 1])
 SOURCE = torch.Generator().manual_seed(1)
@@ -155,7 +158,13 @@ def test_what_the_last_layer_is_not_asked_for_costs_nothing() -> None:
 
 
 def test_an_encoder_built_in_another_way_runs_as_it_is() -> None:
-    sizes = {"vocab_size": 300, "dim": 64, "n_layers": 1, "n_heads": 4, "hidden_dim": 96}
+    sizes: dict[str, Any] = {
+        "vocab_size": 300,
+        "dim": 64,
+        "n_layers": 1,
+        "n_heads": 4,
+        "hidden_dim": 96,
+    }
     other = DistilBertModel(DistilBertConfig(**sizes))
 
     assert not can_unpad(other)
