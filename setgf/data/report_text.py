@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from setgf.data.store import FeatureStore
 from setgf.metrics import class_names
 from setgf.terms import Dataset, Modality, Split
 
+WIDTH = 78
+"""Columns of a line, but for what can't be broken."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
 
@@ -22,10 +25,10 @@ def describe_store(store: FeatureStore) -> Iterator[str]:
     if manifest.source_sha256:
         yield f"  sha256       {manifest.source_sha256}"
     yield f"  fingerprint  {manifest.fingerprint}"
-    yield f"  text         {_describe_text(store)}"
-    yield f"  features     {_describe_features(store)}"
+    yield from _wrap(_describe_text(store), "  text         ")
+    yield from _wrap(_describe_features(store), "  features     ")
     if manifest.made_by:
-        yield f"  splits       {manifest.made_by}"
+        yield from _wrap(manifest.made_by, "  splits       ")
     yield ""
     splits: Mapping[str, Any] = manifest.report["splits"]
     yield from _table(splits)
@@ -72,20 +75,20 @@ def _describe_features(store: FeatureStore) -> str:
 
 
 def _table(splits: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line a split: samples, videos, lengths and labels; 80 columns wide."""
+    """Yield one line a split: samples, videos, lengths and labels."""
     lengths = ("text", "audio", "vision")
     yield (
-        f"{'':8}{'samples':>8}{'videos':>8}"
-        + "".join(f"{name:>12}" for name in lengths)
-        + (f"{'label mean':>12}{'sd':>6}{'median':>8}")
+        f"{'':6}{'samples':>8}{'videos':>7}"
+        + "".join(f"{name:>11}" for name in lengths)
+        + (f"{'label mean':>11}{'sd':>5}{'median':>8}")
     )
     for split, facts in splits.items():
         steps = [_show_length(facts["lengths"].get(name)) for name in lengths]
         labels = facts["labels"]
         yield (
-            f"{split:8}{facts['samples']:>8}{facts['videos'] or '-':>8}"
-            + "".join(f"{step:>12}" for step in steps)
-            + f"{labels['mean']:>12.2f}{labels['sd']:>6.2f}{labels['median']:>8.2f}"
+            f"{split:6}{facts['samples']:>8}{facts['videos'] or '-':>7}"
+            + "".join(f"{step:>11}" for step in steps)
+            + f"{labels['mean']:>11.2f}{labels['sd']:>5.2f}{labels['median']:>8.2f}"
         )
     yield "  text, audio and vision: steps of a sample, mean/longest"
 
@@ -138,7 +141,7 @@ def _classes(splits: Mapping[str, Any], dataset: Dataset) -> Iterator[str]:
             f"{word} " + "/".join(str(part.get(str(number), 0)) for part in counts)
             for number, word in _class_words(dataset, name)
         )
-        yield f"  {name:11}" + "   ".join(cells)
+        yield from _fold(f"  {name:11}", list(cells), "   ")
 
 
 def _class_words(dataset: Dataset, name: str) -> list[tuple[int, str]]:
@@ -153,12 +156,40 @@ def _class_words(dataset: Dataset, name: str) -> list[tuple[int, str]]:
 def _floors(report: Mapping[str, Any]) -> Iterator[str]:
     floors: Mapping[str, float] = report["floors"]
     yield "Floors on test (train median; largest class):"
-    yield "  " + "  ".join(f"{name} {value:.3f}" for name, value in floors.items())
+    yield from _fold("  ", _named(floors), "  ")
     ridge: Mapping[str, Mapping[str, float]] = report.get("ridge", {})
     if ridge:
         yield "Ridge regression on test (words; mean frames), the penalty chosen on valid:"
     for modality, found in ridge.items():
-        yield f"  {modality:7}" + "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+        yield from _fold(f"  {modality:7}", _named(found), "  ")
+
+
+def _named(values: Mapping[str, float]) -> list[str]:
+    return [f"{name} {value:.3f}" for name, value in values.items()]
+
+
+def _fold(begin: str, cells: Sequence[str], gap: str) -> Iterator[str]:
+    """Yield cells in as many lines as they need, below each other."""
+    line = begin
+    for place, cell in enumerate(cells):
+        joined = f"{line}{gap if place and line.strip() else ''}{cell}"
+        if place and len(joined) > WIDTH:
+            yield line
+            joined = " " * len(begin) + cell
+        line = joined
+    yield line
+
+
+def _wrap(text: str, begin: str = "") -> list[str]:
+    """Return a sentence in lines, the later ones set in."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=" " * (len(begin) or 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _frames(report: Mapping[str, Any]) -> Iterator[str]:
@@ -170,7 +201,7 @@ def _frames(report: Mapping[str, Any]) -> Iterator[str]:
     for name, part in found.items():
         shares = " / ".join(f"{own['outlier_share']:.2%}" for own in part["splits"].values())
         furthest = ", ".join(f"{at} ({far:g})" for at, far in _train(part)["furthest"].items())
-        yield f"  {name:7}{shares}   furthest: features {furthest}"
+        yield from _fold(f"  {name:7}", [shares, f"furthest: features {furthest}"], "   ")
 
 
 def _train(part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -197,11 +228,12 @@ def _leaks(report: Mapping[str, Any], splits: Mapping[str, Any]) -> str:
 def _cut(report: Mapping[str, Any]) -> Iterator[str]:
     if report["at_limit"]:
         cells = ", ".join(f"{where} {count}" for where, count in report["at_limit"].items())
-        yield f"As long as the file allows, probably cut: {cells}."
+        yield from _wrap(f"As long as the file allows, probably cut: {cells}.")
 
 
 def _remarks(report: Mapping[str, Any]) -> Iterator[str]:
     if report["remarks"]:
         yield ""
         yield "Remarks"
-        yield from (f"  - {remark}" for remark in report["remarks"])
+        for remark in report["remarks"]:
+            yield from _wrap(remark, "  - ")

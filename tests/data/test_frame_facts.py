@@ -112,6 +112,7 @@ def test_the_report_names_classes_by_words_and_says_that_nothing_leaks(home: Hom
         line.startswith("  acc2_has0  negative 1/1/1   non-negative 2/2/2") for line in lines
     )
     assert any("weakly negative" in line for line in lines)
+    assert [line for line in lines if len(line) > 78 and "sha256" not in line] == []
     assert "No video and no id is in more than one split." in lines
     assert any(line.startswith("  audio  ") and "median" in line for line in lines)
 
