@@ -25,7 +25,7 @@ def test_every_layer_of_the_encoder_and_every_attention_block_is_compiled():
     assert len(parts) - len(blocks) == transformer.config.num_hidden_layers
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's compiler looks for it
 def test_a_compiled_network_has_the_scores_and_gradients_of_a_plain_one():
     settings = {"model.blocks": 1}

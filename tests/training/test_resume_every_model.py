@@ -16,12 +16,12 @@ from tests.training.conftest import tiny_config
 
 PRECISIONS = ("float32", "bfloat16")
 ALWAYS = (("setgf", "bfloat16"), ("misa", "float32"))
-"""Always tested; `test_resume` has the other precision. The rest when there is time."""
+"""Always tested; `test_resume` has the other precision. The rest by `make acceptance`."""
 
 
 def cases():
     for case in product(network_names(), PRECISIONS):
-        marks = () if case in ALWAYS else pytest.mark.slow
+        marks = () if case in ALWAYS else pytest.mark.long
         yield pytest.param(*case, marks=marks, id=" ".join(case))
 
 
