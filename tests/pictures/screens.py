@@ -9,12 +9,11 @@ from pathlib import Path
 from tests.pictures.home import PROGRAMS, environment, forget, setgf
 
 SIZE = "140x40"
-TABS = {"confusion": 5, "predictions": 6, "labels": 7, "system": 8}
-"""Tabs of a run beside its charts, and how many times Tab leads there."""
+TABS = {"": 0, "-epochs": 1, "-confusion": 5, "-predictions": 6, "-labels": 7, "-system": 8}
+"""Tabs of a finished run, and how many times Tab leads there."""
 SCREENS: dict[str, tuple[str, ...]] = {
     "runs": ("down", "A"),
     "queue": (),
-    "run": (),
     "compare": (),
     "data": (),
     "events": (),
@@ -28,7 +27,7 @@ def draw_all(home: Path, into: Path) -> Iterator[Path]:
     wanted = {name: (_screen_of(name), keys) for name, keys in SCREENS.items()}
     finished = ("end", "enter")
     for tab, number in TABS.items():
-        wanted[f"run-{tab}"] = ("runs", (*finished, *("tab",) * number))
+        wanted[f"run{tab}"] = ("runs", (*finished, *("tab",) * number))
     for name, (screen, keys) in wanted.items():
         for theme, ending in (("dark", ""), ("light", "-light")):
             path = into / f"{name}{ending}.svg"
