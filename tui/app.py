@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tui.screens.base import Clock, DataScreen
 
 IDLE_READS_BEFORE_LEAVING = 3
+SWITCH_SECONDS = 0.005
 SCREEN_CLASSES: Mapping[str, tuple[str, str]] = {
     "runs": ("tui.screens.runs", "RunsScreen"),
     "queue": ("tui.screens.queue", "QueueScreen"),
@@ -127,6 +128,10 @@ class Dashboard(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return variables of ours for themes that are not ours."""
         return theme.DEFAULT_VARIABLES
+
+    def delay_update(self, delay: float = SWITCH_SECONDS) -> None:
+        """Wait with the next paint until another screen is there; the toolkit waits longer."""
+        super().delay_update(delay)
 
     def _display(self, screen: Screen[object], renderable: Any) -> None:
         """Write an update in few bytes."""

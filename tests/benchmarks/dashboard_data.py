@@ -111,10 +111,13 @@ def _loss(step: int, begun: float, chance: random.Random) -> Point:
 class Training:
     """Runs that train on: points of `train.loss` come at a rate, as a worker stores them."""
 
-    def __init__(self, home: Path, *, points_a_second: int, every: float = 0.5) -> None:
+    def __init__(
+        self, home: Path, *, points_a_second: int, every: float = 0.5, num_live: int = NUM_LIVE
+    ) -> None:
         self._database: Database = open_database(f"sqlite:///{home / 'setgf.db'}")
         self._every = every
-        self._points = max(round(points_a_second * every / NUM_LIVE), 1)
+        self._num_live = num_live
+        self._points = max(round(points_a_second * every / num_live), 1)
         self._steps = STEPS_A_RUN
         self._offset = 10_000_000
         self._stop = threading.Event()
@@ -135,7 +138,7 @@ class Training:
             now = time.time()
             steps = range(self._steps + 1, self._steps + self._points + 1)
             self._offset += POINT_BYTES * self._points
-            for number in range(NUM_LIVE):
+            for number in range(self._num_live):
                 with self._database.write(durable=False) as connection:
                     points = [_loss(step, now, chance) for step in steps]
                     ingest(connection, id_of(number), 1, points, points_offset=self._offset)

@@ -88,6 +88,14 @@ class Terminal:
             self._news.wait_for(lambda: bool(self._seen), seconds)
             return self._seen[0][0] - begun if self._seen else seconds
 
+    def key_until(self, key: str, text: str) -> float:
+        """Press a key; return the seconds until a text is written."""
+        with self._news:
+            self._seen.clear()
+        begun = time.perf_counter()
+        self._send(f"send-keys -t x {key}")
+        return self.wait_for(text) - begun
+
     def keys(self, key: str, times: int) -> None:
         """Press a key many times, without waiting."""
         self._send(f"send-keys -t x -N {times} {key}")

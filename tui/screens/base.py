@@ -31,8 +31,9 @@ from tui.widgets.chrome import Header, KeyLine, StateView, StatusLine
 from tui.widgets.dialogs import Confirm
 from tui.widgets.host import host
 
-REREAD_SECONDS = 5.0
-"""After this long a screen that shows what grows old by itself reads again, changed or not."""
+REREAD_SECONDS, REST_SECONDS = 5.0, 10.0
+"""After this long a screen that shows what grows old by itself reads again, changed or not; the
+second counts while nothing but the time has changed."""
 NARROW, SHORT = 110, 30
 
 Clock = Callable[[], float]
@@ -63,6 +64,7 @@ class DataScreen(Screen[None], inherit_bindings=False):
         self._seen_request: object = None
         self._seen_version: int | None = None
         self._looked_at = 0.0
+        self._rest = REREAD_SECONDS
 
     # What a screen must say
 
@@ -141,7 +143,7 @@ class DataScreen(Screen[None], inherit_bindings=False):
             return
         self._is_busy = True
         self._is_stale = False
-        is_old = self.grows_old() and self.time() - self._looked_at >= REREAD_SECONDS
+        is_old = self.grows_old() and self.time() - self._looked_at >= self._rest
         version = None if is_old else self._seen_version
         job = partial(self._look, self.request(), self._seen_request, version)
         self.run_worker(job, thread=True, group="read")
@@ -176,15 +178,15 @@ class DataScreen(Screen[None], inherit_bindings=False):
         self._is_missing = False
         self.problem = ""
         old, new = self.frame, message.frame
-        if old is None or self._differs(old, new):
+        is_news = old is None or (old.counts, old.body) != (new.counts, new.body)
+        self._rest = REREAD_SECONDS if is_news else REST_SECONDS
+        if old is None or is_news or self._has_aged(old, new):
             self.frame = new
         self._look_finished()
 
-    def _differs(self, old: Frame, new: Frame) -> bool:
-        """Return whether a new frame is worth to be shown."""
-        if self.ticks() and new.read_at - old.read_at >= REREAD_SECONDS:
-            return True
-        return (old.counts, old.body) != (new.counts, new.body)
+    def _has_aged(self, old: Frame, new: Frame) -> bool:
+        """Return whether durations that are shown have grown."""
+        return self.ticks() and new.read_at - old.read_at >= REREAD_SECONDS
 
     def on_nothing_changed(self, _message: NothingChanged) -> None:
         """Keep what is shown."""
