@@ -23,8 +23,7 @@ from db.metrics import ingest
 from db.records import JobState, Point
 from db.runs import add_run
 from setgf.errors import ConfigError
-from tests.db.builders import new_run
-from tests.tui.test_gateway import attempt
+from tests.db.builders import new_attempt, new_run
 from tui.command_line import run
 from tui.png import CONVERTERS, svg_to_png
 from tui.serve import PAGES, Guard
@@ -195,7 +194,7 @@ def begun_run(home: Path) -> Database:
     with database.write() as connection:
         new = new_run(RUN_ID, seed=7, folder=str(home / "runs" / RUN_ID))
         add_run(connection, new, state=JobState.RUNNING)
-        add_attempt(connection, attempt())
+        add_attempt(connection, new_attempt(RUN_ID))
     grow(database, 1, 50)
     return database
 
