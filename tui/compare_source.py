@@ -107,8 +107,7 @@ def _published_note(dataset: Dataset, store: FeatureStore | None) -> tuple[bool,
         return True, ""
     size = store.manifest.sizes[Split.TEST]
     return False, (
-        f"published results are of {TEST_SIZES[dataset]:,} test samples, `{store.name}` has "
-        f"{size:,}: left out, p shows them"
+        f"published rows are of {TEST_SIZES[dataset]:,} test samples, not {size:,}: p shows them"
     )
 
 

@@ -78,17 +78,17 @@ def _table(splits: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line a split: samples, videos, lengths and labels."""
     lengths = ("text", "audio", "vision")
     yield (
-        f"{'':6}{'samples':>8}{'videos':>7}"
+        f"{'':7}{'samples':>8}{'videos':>7}"
         + "".join(f"{name:>11}" for name in lengths)
-        + (f"{'label mean':>11}{'sd':>5}{'median':>8}")
+        + (f"{'label mean':>11}{'sd':>5}{'median':>7}")
     )
     for split, facts in splits.items():
         steps = [_show_length(facts["lengths"].get(name)) for name in lengths]
         labels = facts["labels"]
         yield (
-            f"{split:6}{facts['samples']:>8}{facts['videos'] or '-':>7}"
+            f"  {split:5}{facts['samples']:>8}{facts['videos'] or '-':>7}"
             + "".join(f"{step:>11}" for step in steps)
-            + f"{labels['mean']:>11.2f}{labels['sd']:>5.2f}{labels['median']:>8.2f}"
+            + f"{labels['mean']:>11.2f}{labels['sd']:>5.2f}{labels['median']:>7.2f}"
         )
     yield "  text, audio and vision: steps of a sample, mean/longest"
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -126,16 +127,20 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#here", Static).update(self._text(here or wider))
         self.query_one("#wider", Static).update(self._text(wider if here else []))
 
-    def _text(self, groups: list[tuple[str, list[tuple[str, str]]]]) -> Text:
+    def _text(self, groups: list[tuple[str, list[tuple[str, str]]]]) -> Table:
+        """Return keys and what they do; what is long goes on below itself."""
         dark = is_dark(self)
-        text = Text()
+        dim, plain = role_style(Role.DIM, dark=dark), role_style(Role.PLAIN, dark=dark)
+        table = Table.grid(expand=True)
+        table.add_column(width=KEY_WIDTH + 2)
+        table.add_column(ratio=1)
         for place, rows in groups:
-            text.append(f"\n{place}\n", role_style(Role.DIM, dark=dark))
+            table.add_row()
+            table.add_row(Text(place, dim))
             for keys, does in rows:
                 style = role_style(Role.ACCENT, dark=dark) + Style(bold=True)
-                text.append(f" {keys:<{KEY_WIDTH}} ", style)
-                text.append(f"{does}\n", role_style(Role.PLAIN, dark=dark))
-        return text
+                table.add_row(Text(f" {keys}", style), Text(does, plain))
+        return table
 
     def action_scroll(self, lines: int) -> None:
         """Scroll the text."""
