@@ -44,8 +44,7 @@ from db.records import (
 from db.runs import add_run, add_tag, rename, set_note
 from db.tables import metadata
 from db.workers import add_samples, register_worker
-from tests.db.builders import NOW, new_run, points
-from tests.db.test_filters import foreground_attempt
+from tests.db.builders import NOW, new_attempt, new_run, points
 
 INJECTIONS = (
     "'; DROP TABLE runs; --",
@@ -125,7 +124,7 @@ def stored(make_database: Callable[[], Database]) -> Database:
     database = make_database()
     with database.write() as connection:
         add_run(connection, new_run("base"))
-        add_attempt(connection, foreground_attempt("base"))
+        add_attempt(connection, new_attempt("base"))
     return database
 
 
@@ -260,7 +259,7 @@ def test_points_of_a_series_of_any_name_come_back(
     batch = points(values, series)
     with stored.write() as connection:
         add_run(connection, new_run(run_id))
-        add_attempt(connection, foreground_attempt(run_id))
+        add_attempt(connection, new_attempt(run_id))
         ingest(connection, run_id, 1, batch, points_offset=28 * len(batch))
     query = Query(stored)
     found = query.points(run_id, series)
