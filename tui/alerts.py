@@ -53,7 +53,7 @@ class Alerts:
 
 
 def summary(alerts: Sequence[Alert]) -> str:
-    """Return many alerts in one line: `2 runs have failed, 5 have finished`."""
+    """Return many alerts in one line: `2 failed, 5 finished, 1 dead worker`."""
     from tui.job_records import AlertKind
 
     words = {
@@ -65,4 +65,7 @@ def summary(alerts: Sequence[Alert]) -> str:
         AlertKind.WORKER: "dead workers",
     }
     counts = {kind: sum(alert.kind is kind for alert in alerts) for kind in AlertKind}
-    return ", ".join(f"{number} {words[kind]}" for kind, number in counts.items() if number)
+    told = ", ".join(f"{number} {words[kind]}" for kind, number in counts.items() if number)
+    return (
+        told.replace("1 dead workers", "1 dead worker") if counts[AlertKind.WORKER] == 1 else told
+    )

@@ -132,7 +132,7 @@ def test_an_alert_is_told_once_and_kept_until_it_is_seen() -> None:
 def test_many_alerts_are_told_in_a_line() -> None:
     many = [alert("a"), alert("b"), alert("c", AlertKind.FINISHED), alert("d", AlertKind.WORKER)]
 
-    assert summary(many) == "2 failed, 1 finished, 1 dead workers"
+    assert summary(many) == "2 failed, 1 finished, 1 dead worker"
 
 
 async def watching(driver: Driver) -> None:
