@@ -65,7 +65,7 @@ def summary(alerts: Sequence[Alert]) -> str:
         AlertKind.WORKER: "dead workers",
     }
     counts = {kind: sum(alert.kind is kind for alert in alerts) for kind in AlertKind}
-    told = ", ".join(f"{number} {words[kind]}" for kind, number in counts.items() if number)
-    return (
-        told.replace("1 dead workers", "1 dead worker") if counts[AlertKind.WORKER] == 1 else told
+    if counts[AlertKind.WORKER] == 1:
+        words[AlertKind.WORKER] = "dead worker"
+    return ", ".join(f"{number} {words[kind]}" for kind, number in counts.items() if number)
     )
