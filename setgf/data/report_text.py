@@ -155,7 +155,7 @@ def _class_words(dataset: Dataset, name: str) -> list[tuple[int, str]]:
 
 def _floors(report: Mapping[str, Any]) -> Iterator[str]:
     floors: Mapping[str, float] = report["floors"]
-    yield "Floors on test (train median; largest class):"
+    yield "Floors on test (train's median; test's own largest class):"
     yield from _fold("  ", _named(floors), "  ")
     ridge: Mapping[str, Mapping[str, float]] = report.get("ridge", {})
     if ridge:
