@@ -68,4 +68,3 @@ def summary(alerts: Sequence[Alert]) -> str:
     if counts[AlertKind.WORKER] == 1:
         words[AlertKind.WORKER] = "dead worker"
     return ", ".join(f"{number} {words[kind]}" for kind, number in counts.items() if number)
-    )
