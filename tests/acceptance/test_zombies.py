@@ -50,6 +50,7 @@ def test_what_slept_past_its_lease_wakes_up_and_writes_nothing(
         # It may have fallen asleep inside a transaction: a server ends that after a minute.
         wait_until(lambda: is_begun(site, job, 2), seconds=120, what="the second attempt")
         site.wait_for_steps(job.id, 30)
+        wait_until(lambda: is_carried(site, job), what="the first attempt's last words")
         before = traces(site, job)
         woken = asleep.pids_of("chaos_child") if who == "child" else asleep.pids()
         asleep.send(signal.SIGCONT, woken)
@@ -75,6 +76,13 @@ def share_no_locks(site: Site, job: Job) -> None:
 def is_begun(site: Site, job: Job, attempt: int) -> bool:
     folder = site.folder(job).attempt_folder(attempt)
     return site.job(job.id).state is JobState.RUNNING and folder.points.exists()
+
+
+def is_carried(site: Site, job: Job) -> bool:
+    """Return whether all that the sleeper had told before it fell asleep is in the database."""
+    with site.database.read() as connection:
+        first = list_attempts(connection, job.run_id)[0]
+    return first.events_offset == site.folder(job).attempt_folder(1).events.stat().st_size
 
 
 def traces(site: Site, job: Job) -> tuple[object, ...]:
