@@ -1,4 +1,4 @@
-"""The words of the field, as values: modalities, branches, splits and data set families."""
+"""The words of the field, as values: modalities, branches, splits, tasks and data set families."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class Task(StrEnum):
+    """What a model predicts of a sample."""
+
+    REGRESSION = "regression"
+    """A score on the label scale."""
+    CLASSIFICATION = "classification"
+    """One of three classes: negative, neutral, positive."""
+
+
 class Dataset(StrEnum):
     """The family of a data set: decides the label range and the evaluation protocol."""
 
@@ -59,6 +68,7 @@ _NAMES_ZERO_IS_POSITIVE = (
     "corr",
 )
 _NAMES_ZERO_IS_NEGATIVE = ("acc2", "acc3", "acc5", "f1", "mae", "corr")
+_NAMES_OF_CLASSES = ("acc3", "f1", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0")
 
 
 def is_sims(dataset: Dataset) -> bool:
@@ -66,6 +76,11 @@ def is_sims(dataset: Dataset) -> bool:
     return dataset in (Dataset.SIMS, Dataset.SIMSV2)
 
 
-def metric_names(dataset: Dataset) -> tuple[str, ...]:
-    """Return the names of the protocol's metrics, in the order they are shown."""
+def metric_names(dataset: Dataset, task: Task = Task.REGRESSION) -> tuple[str, ...]:
+    """Return the names of the protocol's metrics, in the order they are shown.
+
+    Classes are scored alike on all data sets; their `f1` is that of three classes.
+    """
+    if task is Task.CLASSIFICATION:
+        return _NAMES_OF_CLASSES
     return _NAMES_ZERO_IS_NEGATIVE if is_sims(dataset) else _NAMES_ZERO_IS_POSITIVE

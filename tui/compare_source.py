@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from db.records import Run
 from setgf.errors import DataError
 from setgf.home import Home
-from setgf.terms import Dataset, Split
+from setgf.terms import Dataset, Split, Task
 from tui.compare_records import (
     ALL,
     CompareBody,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from setgf.analysis.statistics import MetricSummary
     from setgf.data.store import FeatureStore
 
+_TAIL = {Task.REGRESSION: "", Task.CLASSIFICATION: " classes"}
 HIDDEN_METRIC = "acc3"
 """On MOSI and MOSEI computed by the protocol, but reported by nobody."""
 
@@ -48,8 +49,9 @@ def compare_runs(home: Home, runs: Sequence[Run], choice: str, baseline: str) ->
         choice = max(runs, key=lambda run: run.created_at).data_name
     model = _model_of(runs, baseline)
     sections = tuple(
-        _section(home, [run for run in runs if run.data_name == name], name, baseline, model)
+        section
         for name in (names if choice == ALL else (choice,))
+        for section in _sections(home, [r for r in runs if r.data_name == name], baseline, model)
     )
     metrics = {name for section in sections for name in section.metrics}
     return CompareBody(
@@ -66,24 +68,37 @@ def _model_of(runs: Sequence[Run], key: str) -> str:
     return next((run.model for run in runs if variant and run.variant == variant), "")
 
 
+def _sections(
+    home: Home, runs: Sequence[Run], baseline: str, model: str
+) -> Iterator[CompareSection]:
+    """Yield one section a task: scores and classes have other metrics."""
+    from setgf.analysis.leaderboard import task_of
+
+    for task in Task:
+        members = [run for run in runs if task_of(run) is task]
+        if members:
+            yield _section(home, members, task, baseline, model)
+
+
 def _section(
-    home: Home, runs: Sequence[Run], data_name: str, baseline: str, model: str
+    home: Home, runs: Sequence[Run], task: Task, baseline: str, model: str
 ) -> CompareSection:
     from setgf.analysis.leaderboard import leaderboard
     from setgf.metrics.names import metric_names
 
-    dataset = Dataset(runs[0].dataset)
-    names = metric_names(dataset)
+    dataset, data_name = Dataset(runs[0].dataset), runs[0].data_name
+    has_classes = task is Task.CLASSIFICATION
+    names = metric_names(dataset, task)
     if "acc7" in names:
         names = tuple(name for name in names if name != HIDDEN_METRIC)
     store = _open(home, data_name)
-    is_comparable, note = _published_note(dataset, store)
-    ours = _our_rows(leaderboard(runs, dataset=dataset), baseline, model)
+    is_comparable, note = (True, "") if has_classes else _published_note(dataset, store)
+    ours = _our_rows(leaderboard(runs, dataset=dataset, task=task), baseline, model)
     return CompareSection(
-        data_name=data_name,
+        data_name=f"{data_name}, 3 classes" if has_classes else data_name,
         dataset=dataset.value,
         metrics=names,
-        rows=(*ours, *_floors(store), *_published(dataset)),
+        rows=(*ours, *_floors(store, task), *(() if has_classes else _published(dataset))),
         is_comparable=is_comparable,
         note=note,
     )
@@ -112,7 +127,7 @@ def _published_note(dataset: Dataset, store: FeatureStore | None) -> tuple[bool,
 
 
 def _our_rows(rows: Sequence[Row], baseline: str, model: str) -> Iterator[ModelRow]:
-    from setgf.analysis.comparison import PRIMARY_METRIC
+    from setgf.analysis.leaderboard import primary_metric
     from setgf.analysis.statistics import difference
 
     against = next((row for row in rows if baseline in (_key(row), row.variant)), None)
@@ -121,7 +136,8 @@ def _our_rows(rows: Sequence[Row], baseline: str, model: str) -> Iterator[ModelR
     for row in rows:
         told = None
         if against is not None and row is not against:
-            told = difference(row.values[PRIMARY_METRIC], against.values[PRIMARY_METRIC])
+            name = primary_metric(row.task)
+            told = difference(row.values[name], against.values[name])
         yield ModelRow(
             key=_key(row),
             kind=RowKind.RUNS,
@@ -152,17 +168,17 @@ def _score(summary: MetricSummary) -> Score | None:
     return Score(mean=summary.mean, sd=summary.sd, low=summary.low, high=summary.high, n=summary.n)
 
 
-def _floors(store: FeatureStore | None) -> list[ModelRow]:
+def _floors(store: FeatureStore | None, task: Task) -> list[ModelRow]:
     """Return the floors of a store; none where it is not on this machine."""
     from setgf.analysis.floors import floors
 
     try:
-        rows = () if store is None else floors(store)
+        rows = () if store is None else floors(store, task)
     except DataError:
         return []
     return [
         ModelRow(
-            key=f"floor {row.name} {row.data_name}",
+            key=f"floor {row.name} {row.data_name}{_TAIL[task]}",
             kind=RowKind.FLOOR,
             label=row.name,
             scores=_scores(row.metrics),

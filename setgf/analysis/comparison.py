@@ -7,14 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from setgf.analysis.floors import FloorRow
-from setgf.analysis.leaderboard import Row
+from setgf.analysis.leaderboard import Row, primary_metric
 from setgf.analysis.published import PublishedRow
 from setgf.analysis.statistics import Difference, difference
 from setgf.metrics.names import metric_names
-from setgf.terms import Dataset
-
-PRIMARY_METRIC = "mae"
-"""The one metric that is tested; named beforehand, so that none is picked afterwards."""
+from setgf.terms import Dataset, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +20,8 @@ class Comparison:
 
     dataset: Dataset
     rows: tuple[Row, ...]
+    task: Task = Task.REGRESSION
+    """All rows are of it."""
     floors: tuple[FloorRow, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     differences: Mapping[int, Difference] = field(default_factory=dict[int, Difference])
@@ -30,11 +29,22 @@ class Comparison:
     baseline: str | None = None
     """Model the rows are compared with."""
 
+    @property
+    def title(self) -> str:
+        """Data set, and the task where it is not the usual one."""
+        return str(self.dataset) + (", 3 classes" if self.task is Task.CLASSIFICATION else "")
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics the rows have."""
+        return metric_names(self.dataset, self.task)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, unrounded; None where a value is undefined or missing."""
-        names = metric_names(self.dataset)
+        names = self.metric_names
         return {
             "dataset": str(self.dataset),
+            "task": str(self.task),
             "rows": [self._row_to_dict(place, row) for place, row in enumerate(self.rows)],
             "floors": [
                 {
@@ -60,7 +70,7 @@ class Comparison:
 
     def to_records(self) -> Iterator[dict[str, Any]]:
         """Yield one flat record a row and metric; `kind` is `run`, `floor` or `published`."""
-        names = metric_names(self.dataset)
+        names = self.metric_names
         for row in self.rows:
             for name in names:
                 yield {
@@ -88,6 +98,7 @@ class Comparison:
             **dict.fromkeys(RECORD_COLUMNS),
             "kind": kind,
             "dataset": str(self.dataset),
+            "task": str(self.task),
             "model": model,
             "data": data,
             "metric": metric,
@@ -113,6 +124,7 @@ class Comparison:
 RECORD_COLUMNS: tuple[str, ...] = (
     "kind",
     "dataset",
+    "task",
     "data",
     "model",
     "settings",
@@ -142,7 +154,8 @@ def differences_to(rows: Sequence[Row], baseline: str) -> dict[int, Difference]:
         other = next(others, None)
         if other is None or other is row:
             continue
-        told = difference(row.values[PRIMARY_METRIC], other.values[PRIMARY_METRIC])
+        name = primary_metric(row.task)
+        told = difference(row.values[name], other.values[name])
         if told is not None:
             found[place] = told
     return found

@@ -15,8 +15,9 @@ from setgf.analysis.display import show_setting
 from setgf.analysis.statistics import MetricSummary, summarise
 from setgf.config.settings import flatten_plain, short_name
 from setgf.metrics.names import direction, metric_names
-from setgf.terms import Dataset
+from setgf.terms import Dataset, Task
 
+_PRIMARY = {Task.REGRESSION: "mae", Task.CLASSIFICATION: "acc3"}
 _FAILED = (JobState.FAILED, JobState.LOST)
 _OVER = (*_FAILED, JobState.CANCELLED)
 
@@ -29,6 +30,7 @@ class Row:
     """Fingerprint of the config without its seed."""
     model: str
     dataset: Dataset
+    task: Task
     data_name: str
     data_fingerprint: str | None
     settings: Mapping[str, Any]
@@ -64,13 +66,31 @@ class Row:
         return len(self.seeds)
 
 
-def leaderboard(runs: Iterable[Run], *, dataset: Dataset | None = None) -> tuple[Row, ...]:
-    """Group runs into rows, lowest mean test MAE first; rows without a result come last.
+def primary_metric(task: Task) -> str:
+    """Return the one metric that orders rows and is tested: `mae`, of classes `acc3`.
 
+    Named beforehand, so that none is picked afterwards.
+    """
+    return _PRIMARY[task]
+
+
+def task_of(run: Run) -> Task:
+    """Return what a run predicts; versions before 0.2.0 had only regression."""
+    return Task(run.config.get("train", {}).get("task", Task.REGRESSION))
+
+
+def leaderboard(
+    runs: Iterable[Run], *, dataset: Dataset | None = None, task: Task = Task.REGRESSION
+) -> tuple[Row, ...]:
+    """Group runs of one task into rows, the best mean of the primary metric on test first.
+
+    Rows without a result come last. Runs of another task are left out: their metrics are others.
     Of several finished runs with one seed the newest counts: repeats are no new evidence. Runs on
     data that was replaced under the same name are a row of their own.
     """
-    chosen = [run for run in runs if dataset is None or run.dataset == dataset]
+    chosen = [
+        run for run in runs if (dataset is None or run.dataset == dataset) and task_of(run) is task
+    ]
     groups = _group(chosen)
     settings = _distinguish({key: members[0] for key, members in groups.items()})
     rows = [_make_row(key, members, settings[key]) for key, members in groups.items()]
@@ -126,15 +146,16 @@ def _make_row(key: _Key, members: Sequence[Run], settings: Mapping[str, Any]) ->
             newest[run.seed] = run
     scored = [newest[seed] for seed in sorted(newest)]
     first = members[0]
-    dataset = Dataset(first.dataset)
+    dataset, task = Dataset(first.dataset), task_of(first)
     values = {
         name: tuple(run.metrics.get(f"test.{name}", math.nan) for run in scored)
-        for name in metric_names(dataset)
+        for name in metric_names(dataset, task)
     }
     return Row(
         variant=first.variant,
         model=first.model,
         dataset=dataset,
+        task=task,
         data_name=first.data_name,
         data_fingerprint=key[2],
         settings=settings,
@@ -150,8 +171,10 @@ def _make_row(key: _Key, members: Sequence[Run], settings: Mapping[str, Any]) ->
 
 
 def _order(row: Row) -> tuple[str, float, str, str]:
-    mean = row.metrics["mae"].mean
-    return (row.dataset, math.inf if mean is None else mean, row.model, row.variant)
+    name = primary_metric(row.task)
+    mean = row.metrics[name].mean
+    sign = 1 if direction(name) == "min" else -1
+    return (row.dataset, math.inf if mean is None else sign * mean, row.model, row.variant)
 
 
 def _distinguish(firsts: Mapping[_Key, Run]) -> dict[_Key, dict[str, Any]]:

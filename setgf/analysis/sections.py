@@ -11,7 +11,7 @@ from setgf.analysis.leaderboard import Row, best_rows
 from setgf.analysis.published import PublishedRow
 from setgf.analysis.statistics import MetricSummary
 from setgf.metrics.names import metric_names
-from setgf.terms import Dataset
+from setgf.terms import Dataset, Task
 
 COMPARABLE_LEAGUE = "bert-base"
 _NOT_SHOWN = ("acc3",)
@@ -47,9 +47,9 @@ class Section:
     lines: tuple[Line, ...]
 
 
-def shown_metrics(dataset: Dataset) -> tuple[str, ...]:
+def shown_metrics(dataset: Dataset, task: Task = Task.REGRESSION) -> tuple[str, ...]:
     """Return the metrics that are columns when none are asked for."""
-    names = metric_names(dataset)
+    names = metric_names(dataset, task)
     return tuple(n for n in names if n not in _NOT_SHOWN) if "acc7" in names else names
 
 

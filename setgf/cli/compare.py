@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from setgf.cli.output import make_console, note, say, say_json
 from setgf.runs.csv_lines import CsvLines
-from setgf.terms import Dataset, Split
+from setgf.terms import Dataset, Split, Task
 
 if TYPE_CHECKING:
     from db.records import Run
@@ -34,7 +35,7 @@ def compare(
         list[str] | None, typer.Option(help="Metric to show; can be given several times.")
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Model the others' MAE is tested against.")
+        str | None, typer.Option(help="Model the others' MAE (acc3 of classes) is tested against.")
     ] = None,
     published: Annotated[
         bool | None,
@@ -83,21 +84,24 @@ def _find_runs(
 def _compare(
     runs: Sequence[Run], *, dataset: Dataset | None, baseline: str | None, published: bool | None
 ) -> Iterator[Comparison]:
-    """Yield one comparison a data set that has runs, or that was asked for."""
+    """Yield one comparison a data set and task that has runs, or a data set asked for."""
     from setgf.analysis.comparison import Comparison, differences_to
     from setgf.analysis.floors import floors
     from setgf.analysis.leaderboard import leaderboard
 
-    for each in Dataset:
-        rows = leaderboard(runs, dataset=each)
-        if not rows and each is not dataset:
+    for each, task in product(Dataset, Task):
+        rows = leaderboard(runs, dataset=each, task=task)
+        if not rows and (each is not dataset or task is not Task.REGRESSION):
             continue
         stores = tuple(_open_stores({row.data_name for row in rows}, each))
         yield Comparison(
             dataset=each,
             rows=rows,
-            floors=tuple(floor for store in stores for floor in floors(store)),
-            published=_published(each, stores, asked=published),
+            task=task,
+            floors=tuple(floor for store in stores for floor in floors(store, task)),
+            published=(
+                _published(each, stores, asked=published) if task is Task.REGRESSION else ()
+            ),
             differences=differences_to(rows, baseline) if baseline else {},
             baseline=baseline,
         )
@@ -138,14 +142,13 @@ def _open_stores(names: set[str], dataset: Dataset) -> Iterator[FeatureStore]:
 
 def _check_metrics(names: Sequence[str], comparisons: Sequence[Comparison]) -> None:
     from setgf.errors import ConfigError
-    from setgf.metrics.names import metric_names
 
     for comparison in comparisons:
-        known = metric_names(comparison.dataset)
+        known = comparison.metric_names
         unknown = [name for name in names if name not in known]
         if unknown:
             raise ConfigError(
-                f"{comparison.dataset} has no metric `{unknown[0]}`; it has {', '.join(known)}."
+                f"{comparison.title} has no metric `{unknown[0]}`; it has {', '.join(known)}."
             )
 
 
@@ -155,7 +158,7 @@ def _show(comparisons: Sequence[Comparison], names: Sequence[str], *, is_markdow
 
     console = make_console()
     for place, comparison in enumerate(comparisons):
-        chosen = names or shown_metrics(comparison.dataset)
+        chosen = names or shown_metrics(comparison.dataset, comparison.task)
         if place:
             say("")
         if is_markdown:

@@ -9,8 +9,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from setgf.analysis.comparison import PRIMARY_METRIC, Comparison
+from setgf.analysis.comparison import Comparison
 from setgf.analysis.display import is_percent
+from setgf.analysis.leaderboard import primary_metric
 from setgf.analysis.sections import Cell, Line, Section, notes_of, sections_of
 
 BEST_MARK = "*"
@@ -44,15 +45,15 @@ def legend(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
         row = comparison.rows[place]
         yield (
             f"{row.label} on {row.data_name}: "
-            f"{PRIMARY_METRIC} {told.mean:+.3f} against {comparison.baseline}, 95 % interval "
-            f"{told.low:+.3f} to {told.high:+.3f}, p = {told.p:.3g} (Welch)."
+            f"{primary_metric(row.task)} {told.mean:+.3f} against {comparison.baseline}, "
+            f"95 % interval {told.low:+.3f} to {told.high:+.3f}, p = {told.p:.3g} (Welch)."
         )
 
 
 def render_markdown(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
     """Yield the lines of a Markdown table, best values in bold, then its legend."""
     heads = ["model", "seeds", *names, "how"]
-    yield f"**{comparison.dataset}**"
+    yield f"**{comparison.title}**"
     yield ""
     yield _markdown_row(heads)
     yield _markdown_row(["---"] * 2 + ["---:"] * len(names) + ["---"])
@@ -77,7 +78,7 @@ def _build_table(comparison: Comparison, names: Sequence[str], *, is_narrow: boo
     )
     sections = sections_of(comparison, names)
     has_notes = any(line.note for section in sections for line in section.lines)
-    table.add_column(str(comparison.dataset), overflow="fold")
+    table.add_column(comparison.title, overflow="fold")
     if not is_narrow:
         table.add_column("seeds")
     for name in names:

@@ -15,6 +15,7 @@ from setgf.errors import ConfigError
 if TYPE_CHECKING:
     from setgf.cli.eval_text import ScoredOnce, SweptRates
     from setgf.cli.plot_text import ChartText
+    from setgf.terms import Task
     from tui.plotting.lines import Line
 
 _PICTURES = (".svg", ".txt")
@@ -51,7 +52,7 @@ class Shown:
         if self.picture is not None and not self.picture.parent.is_dir():
             raise ConfigError(f"`--save-plot`: there is no folder {self.picture.parent}.")
 
-    def check_metrics(self, dataset: str) -> None:
+    def check_metrics(self, dataset: str, task: Task) -> None:
         """Refuse a metric the data set does not have.
 
         Raises:
@@ -59,13 +60,13 @@ class Shown:
         """
         from setgf.terms import BRANCHES, Dataset, metric_names
 
-        plain = ("loss", *metric_names(Dataset(dataset)))
+        plain = ("loss", *metric_names(Dataset(dataset), task))
         known = (*plain, *(f"{branch}.{name}" for branch in BRANCHES[1:] for name in plain[1:]))
         for name in self.metrics:
             if name not in known:
                 raise ConfigError(
-                    f"`--metric` is `{name}`, which is not defined on {dataset}. Choose one of "
-                    f"{', '.join(plain)}, or a branch's, as `text.mae`."
+                    f"`--metric` is `{name}`, which is not defined on {dataset} in {task}. "
+                    f"Choose one of {', '.join(plain)}, or a branch's, as `text.{plain[1]}`."
                 )
 
     def check_branches(self, found: Collection[str], split: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from setgf.analysis.display import show_mean
 from setgf.cli.output import note
 from setgf.cli.run_text import say_plain_table
-from setgf.terms import is_sims
+from setgf.terms import Task, is_sims
 
 if TYPE_CHECKING:
     from setgf.cli.eval_request import Missing
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOSI_COLUMNS = ("acc2_non0", "acc7", "mae", "corr")
 _SIMS_COLUMNS = ("acc2", "acc5", "mae", "corr")
+_CLASS_COLUMNS = ("acc3", "f1", "acc2_has0", "acc2_non0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ class SweptRates:
         """Print mean and standard deviation of a few metrics at every rate."""
         is_sims_like = is_sims(self.again.store.manifest.dataset)
         chosen = _SIMS_COLUMNS if is_sims_like else _MOSI_COLUMNS
+        if self.again.model.config.train.task == Task.CLASSIFICATION:
+            chosen = _CLASS_COLUMNS
         columns = (*chosen, *(name for name in metrics if name not in chosen))
         heads = ("rate", "missing", *columns)
         rows = [
@@ -155,19 +158,20 @@ class SweptRates:
 def show_earlier(found: Sequence[Mapping[str, Any]]) -> None:
     """Print evaluations that were kept, the oldest first."""
     rows = [_earlier_row(one) for one in found]
-    heads = ("when", "by", "split", "data", "without", "missing at random", "mae")
-    say_plain_table(heads, rows, right={"mae"})
+    heads = ("when", "by", "split", "data", "without", "missing at random", "mae or acc3")
+    say_plain_table(heads, rows, right={heads[-1]})
 
 
 def _earlier_row(one: Mapping[str, Any]) -> tuple[str, ...]:
     missing: Mapping[str, Any] | None = one.get("missing")
-    swept = mae = ""
+    swept = main = ""
     if missing is not None:
         rates: Sequence[float] = missing["rates"]
         swept = f"rates {rates[0]:g} to {rates[-1]:g}, {len(missing['seeds'])} draws"
     else:
-        value: float | None = one["metrics"].get(f"{one['split']}.mae")
-        mae = "" if value is None else f"{value:.4f}"
+        found: Mapping[str, float] = one["metrics"]
+        values = (found.get(f"{one['split']}.{name}") for name in ("mae", "acc3"))
+        main = next((f"{value:.4f}" for value in values if value is not None), "")
     return (
         time.strftime("%Y-%m-%d %H:%M", time.localtime(one.get("at", 0))),
         str(one.get("by", "")),
@@ -175,7 +179,7 @@ def _earlier_row(one: Mapping[str, Any]) -> tuple[str, ...]:
         str(one["data"]["name"]),
         ", ".join(one.get("drop") or ()),
         swept,
-        mae,
+        main,
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,7 +63,9 @@ def evaluate(
     ] = False,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", "-m", help="Drawn over the rates; may be repeated; default: mae."),
+        typer.Option(
+            "--metric", "-m", help="Drawn over the rates; may be repeated; default: mae or acc3."
+        ),
     ] = None,
     save_plot: Annotated[
         Path | None,
@@ -92,9 +94,7 @@ def evaluate(
     if as_json and as_csv:
         raise ConfigError("Name either `--json` or `--csv`, not both.")
     missing = read_missing(drop, missing_rate, missing_seeds, keep_one=keep_one)
-    shown = Shown(
-        metrics=tuple(metrics or ("mae",)), picture=save_plot, as_json=as_json, as_csv=as_csv
-    )
+    shown = Shown(metrics=tuple(metrics or ()), picture=save_plot, as_json=as_json, as_csv=as_csv)
     shown.check_picture(is_swept=bool(missing.rates), is_chosen=metrics is not None)
     home = find_home()
     folder = find_run(home, run_id)
@@ -124,7 +124,7 @@ def _run(home: Home, folder: RunFolder, asked: _Asked, shown: Shown) -> None:
 
     prepare_threads(ExperimentConfig())
     # From here on torch is loaded.
-    from setgf.terms import Split
+    from setgf.terms import Split, Task
     from setgf.training.again import open_again
     from setgf.training.trained_run import check_finished, read_trained_run
 
@@ -132,7 +132,10 @@ def _run(home: Home, folder: RunFolder, asked: _Asked, shown: Shown) -> None:
     if asked.split == Split.TEST or asked.data is not None:
         check_finished(trained)
     missing, left = asked.missing, check_seen(asked.missing, trained.config)
-    shown.check_metrics(trained.identity.dataset)
+    task = Task(trained.config.train.task)
+    if not shown.metrics:
+        shown = replace(shown, metrics=("acc3" if task is Task.CLASSIFICATION else "mae",))
+    shown.check_metrics(trained.identity.dataset, task)
     again = open_again(
         home, trained, split=Split(asked.split), data=asked.data, device=asked.device
     )

@@ -145,12 +145,12 @@ def _predict(
 
 def _say_table(found: Predictions) -> None:
     from setgf.cli.run_text import say_plain_table
-    from setgf.metrics import class_counts
 
     branches = [branch for branch in found.scores if branch != "fusion"]
-    finest = max(class_counts(found.dataset))
+    finest = max(found.class_counts)
     names = found.classes(3)
-    fine = found.classes(finest)
+    fine = found.classes(finest) if finest > 3 else None
+    fine_head = () if fine is None else (f"of {finest}",)
     extra = () if found.calibrated is None else ("calibrated",)
     rows = [
         (
@@ -158,14 +158,20 @@ def _say_table(found: Predictions) -> None:
             f"{found.fusion[place]:+.3f}",
             *(f"{value:+.3f}" for value in _calibrated(found, place)),
             names[place],
-            fine[place],
+            *(() if fine is None else (fine[place],)),
             *(f"{found.scores[branch][place]:+.3f}" for branch in branches),
             _short(found.transcripts[place]),
         )
         for place, sample_id in enumerate(found.ids)
     ]
-    heads = ("sample", "score", *extra, "class", f"of {finest}", *map(str, branches), "transcript")
-    say_plain_table(heads, rows, right={"score", *extra, f"of {finest}", *map(str, branches)})
+    heads = ("sample", "score", *extra, "class", *fine_head, *map(str, branches), "transcript")
+    say_plain_table(heads, rows, right={"score", *extra, *fine_head, *map(str, branches)})
+    if found.logits:
+        note(
+            "The model predicts classes: a score is 0.9 x class (-1, 0, 1) + 0.1 x (p(positive) - "
+            "p(negative)); `--json` has all probabilities."
+        )
+        return
     limit = found.dataset.label_limit
     note(f"Scores are on the scale of {found.dataset}: {-limit:g} (negative) to {limit:g}.")
 
@@ -181,10 +187,9 @@ def _say_csv(found: Predictions) -> None:
 
 def _csv_rows(found: Predictions) -> Iterator[Sequence[Any]]:
     """Yield heading and rows: branches as in a run's own predictions, then classes."""
-    from setgf.metrics import class_counts
     from setgf.terms import BRANCHES
 
-    branches, counts = [str(branch) for branch in BRANCHES[1:]], class_counts(found.dataset)
+    branches, counts = [str(branch) for branch in BRANCHES[1:]], found.class_counts
     classes = [f"class{count}" for count in counts]
     extra = () if found.calibrated is None else ("calibrated",)
     yield ("sample_id", "prediction", *branches, *classes, *extra, "transcript")

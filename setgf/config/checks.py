@@ -79,6 +79,11 @@ MONITORED = {
     "f1_non0": "max",
 }
 """Metrics that can pick the best epoch, and which way is better."""
+MONITORED_OF_CLASSES = ("loss", "acc3", "f1", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0")
+"""Those of them that classes have."""
+MODELS_WITH_TASKS = ("setgf", "self_mm", "tetfn")
+"""Networks with a head for each modality (their classes say `has_unimodal_tasks`)."""
+_SCORE_FLOORS = ("median", "ridge")
 
 
 def problems(flat: Mapping[str, Value]) -> Iterator[str]:
@@ -87,6 +92,8 @@ def problems(flat: Mapping[str, Value]) -> Iterator[str]:
     yield from _name_problems(flat)
     yield from _label_problems(flat)
     yield from _text_problems(flat)
+    if flat["train.task"] == "classification":
+        yield from _class_problems(flat)
     width, heads = cast(int, flat["model.width"]), cast(int, flat["model.heads"])
     if heads > 0 and width % heads:
         yield f"`model.width` must be a multiple of `model.heads` ({heads}), but is {width}."
@@ -139,6 +146,43 @@ def _label_problems(flat: Mapping[str, Value]) -> Iterator[str]:
         yield (
             f"`labels.limit` is {flat['labels.limit']}, but `labels.mode` is {mode}, which "
             "generates no labels. Set `labels.limit=0`."
+        )
+
+
+def _class_problems(flat: Mapping[str, Value]) -> Iterator[str]:
+    """Yield what only a score on the label scale can have."""
+    why = "but `train.task` is classification"
+    name, mode = flat["model.name"], flat["labels.mode"]
+    if name in _SCORE_FLOORS:
+        yield (
+            f"`model.name` is {name}, {why}, and this floor is a score. The floor of classes is "
+            "`majority`."
+        )
+    has_tasks = name in MODELS_WITH_TASKS and flat["loss.tasks"] and flat["loss.unimodal_weight"]
+    if has_tasks and mode in ("fixed", "reference"):
+        yield (
+            f"`labels.mode` is {mode}, {why}, and generated labels are scores. Use "
+            "`labels.mode=copy` (the annotated class), `human` (CH-SIMS) or `none`."
+        )
+    if flat["train.monitor"] not in MONITORED_OF_CLASSES:
+        yield (
+            f"`train.monitor` is {flat['train.monitor']}, {why}, which is judged by "
+            f"{', '.join(MONITORED_OF_CLASSES)}. `train.monitor=acc3` is usual."
+        )
+    if flat["loss.task_weighting"] not in ("auto", "uniform"):
+        yield (
+            f"`loss.task_weighting` is {flat['loss.task_weighting']}, {why}, and classes have no "
+            "distance. Use `loss.task_weighting=uniform`."
+        )
+    if flat["loss.ordinal_weight"]:
+        yield (
+            f"`loss.ordinal_weight` is {flat['loss.ordinal_weight']}, {why}, and the ordinal head "
+            "is an aid to scores. Set `loss.ordinal_weight=0`."
+        )
+    if flat["train.calibrate"]:
+        yield (
+            f"`train.calibrate` is true, {why}, and only scores have a slope and an intercept. "
+            "Set `train.calibrate=false`."
         )
 
 

@@ -48,7 +48,12 @@ LATER: Mapping[str, Mapping[str, Any]] = {
         "accumulation": "mean",
         "ema_decay": 0.0,
     },
-    "train": {"compile": False, "max_minutes": 0.0, "calibrate": False},
+    "train": {
+        "compile": False,
+        "max_minutes": 0.0,
+        "calibrate": False,
+        "task": "regression",
+    },
 }
 """Settings by section that 0.1.0 did not have, with the values that do what it did."""
 

@@ -236,6 +236,8 @@ class TrainConfig:
     """Passes over the train split at most, 1 or more."""
     patience: int = 8
     """Epochs without a better validation metric before stopping; 0 never stops early."""
+    task: Literal["regression", "classification"] = "regression"
+    """`regression` of the label, or `classification`: negative, neutral, positive."""
     monitor: str = "mae"
     """Validation metric that picks the best epoch; its direction is known."""
     min_delta: float = 1e-6

@@ -7,7 +7,15 @@ is refused with a `MetricError` that names the samples.
 """
 
 from setgf.metrics.classes import class_counts, class_names, classify, confusion
-from setgf.metrics.classification import score_classes
+from setgf.metrics.classification import (
+    class_labels,
+    class_scores,
+    cross_entropy,
+    logits_of_scores,
+    majority_classes,
+    probabilities,
+    score_classes,
+)
 from setgf.metrics.majority import majority_label
 from setgf.metrics.names import Direction, direction, metric_names
 from setgf.metrics.regression import score
@@ -15,12 +23,18 @@ from setgf.metrics.regression import score
 __all__ = [
     "Direction",
     "class_counts",
+    "class_labels",
     "class_names",
+    "class_scores",
     "classify",
     "confusion",
+    "cross_entropy",
     "direction",
+    "logits_of_scores",
+    "majority_classes",
     "majority_label",
     "metric_names",
+    "probabilities",
     "score",
     "score_classes",
 ]

@@ -1,6 +1,8 @@
 """The head of a branch: a vector in, a score and the label generator's feature out.
 
-Shapes: B batch, F input width, D_s feature width of branch s.
+Where classes are predicted, a score is three logits: negative, neutral, positive.
+
+Shapes: B batch, F input width, D_s feature width of branch s, K outputs (1 or 3).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from setgf.config import ExperimentConfig, LossConfig, ModelConfig
-from setgf.terms import MODALITIES, Branch, Modality
+from setgf.terms import MODALITIES, Branch, Modality, Task
 
 
 class ScoreHead(nn.Module):
@@ -23,17 +25,22 @@ class ScoreHead(nn.Module):
             """Call `forward`."""
             ...
 
-    def __init__(self, in_width: int, width: int, *, dropout: float) -> None:
+    def __init__(self, in_width: int, width: int, *, dropout: float, outputs: int = 1) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.first = nn.Linear(in_width, width)
         self.second = nn.Linear(width, width)
-        self.third = nn.Linear(width, 1)
+        self.third = nn.Linear(width, outputs)
 
     def forward(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Return score (B,) and non-negative feature (B, D_s), both float32, of `vector` (B, F)."""
+        """Return score and feature of `vector` (B, F).
+
+        Returns:
+            score: (B,) float32; logits (B, K) where there are several outputs.
+            feature: (B, D_s) float32, non-negative.
+        """
         feature = torch.relu(self.first(self.dropout(vector)))  # (B, D_s)
-        score = self.third(torch.relu(self.second(feature)))  # (B, 1)
+        score = self.third(torch.relu(self.second(feature)))  # (B, K)
         return score.squeeze(-1).float(), feature.float()
 
 
@@ -48,7 +55,9 @@ class BranchHeads(nn.Module):
             """Call `forward`."""
             ...
 
-    def __init__(self, in_widths: dict[Branch, int], config: ModelConfig) -> None:
+    def __init__(
+        self, in_widths: dict[Branch, int], config: ModelConfig, *, outputs: int = 1
+    ) -> None:
         super().__init__()
         self.heads = nn.ModuleDict(
             {
@@ -56,6 +65,7 @@ class BranchHeads(nn.Module):
                     in_width,
                     head_width(config, branch),
                     dropout=head_dropout(config, branch),
+                    outputs=outputs,
                 )
                 for branch, in_width in in_widths.items()
             }
@@ -71,6 +81,11 @@ class BranchHeads(nn.Module):
             branch = Branch(name)
             scores[branch], features[branch] = head(vectors[branch])
         return scores, features
+
+
+def num_outputs(config: ExperimentConfig) -> int:
+    """Return K: the logits of three classes, or the one score."""
+    return 3 if config.train.task == Task.CLASSIFICATION else 1
 
 
 def head_width(config: ModelConfig, branch: Branch) -> int:

@@ -18,7 +18,10 @@ class ModelOutput:
     """Scores and features of every branch the network has; fusion is always there."""
 
     scores: Mapping[Branch, Tensor]
-    """(B,) float32 on the label scale, unbounded, by branch."""
+    """(B,) float32 on the label scale, unbounded, by branch.
+
+    Where classes are predicted: logits (B, 3) of negative, neutral, positive.
+    """
     features: Mapping[Branch, Tensor] = field(default_factory=dict[Branch, Tensor])
     """(B, D_s) float32, non-negative: first layer of each head, the label generator's space."""
     consistency: Tensor | None = None

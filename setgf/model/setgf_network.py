@@ -16,7 +16,7 @@ from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
 from setgf.model.fusion import MeanFusion, TextGuidedFusion
-from setgf.model.heads import BranchHeads, branch_widths
+from setgf.model.heads import BranchHeads, branch_widths, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import as_sequence
 from setgf.model.text_encoder import TextEncoder, TextStates
@@ -64,7 +64,9 @@ class SetgfNetwork(Network):
             Branch.AUDIO: width,
             Branch.VISION: width,
         }
-        self.heads = BranchHeads(branch_widths(config, widths), config.model)
+        self.heads = BranchHeads(
+            branch_widths(config, widths), config.model, outputs=num_outputs(config)
+        )
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return scores and features of all branches that have a head."""

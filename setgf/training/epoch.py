@@ -59,7 +59,7 @@ class StepNumbers:
     rows: Rows
     """(B,). Samples of the step."""
     scores: Tensor
-    """(B,) float32. Fusion scores, on the device."""
+    """(B,) or (B, 3) float32. Fusion scores or logits, on the device."""
 
 
 class StepLog:
@@ -106,7 +106,8 @@ class StepLog:
         wrong = [name for name, value in values.items() if not math.isfinite(value)]
         if not wrong:
             return
-        finite = torch.isfinite(numbers.scores).cpu().numpy()
+        finite = torch.isfinite(numbers.scores.reshape(len(numbers.rows), -1))
+        finite = finite.all(1).cpu().numpy()
         rows = numbers.rows if finite.all() else numbers.rows[~finite]
         ids = [self._ids[int(row)] for row in rows]
         raise DivergedError(
@@ -222,7 +223,8 @@ def run_group(
     micro-batches may go through the network at once; labels are still updated one by one.
 
     Returns:
-        The parts of the loss by series name, means over all samples; and scores (B,) of fusion.
+        The parts of the loss by series name, means over all samples; and scores (B,) or (B, 3) of
+        fusion.
     """
     total = sum(map(len, group))
     is_summed = session.config.optim.accumulation == "reference"

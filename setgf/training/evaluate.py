@@ -6,7 +6,7 @@ Shapes: B batch, N samples of the split, D_s width of the features of branch s.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from setgf.data.batch import BatchLabels, BatchSource
 from setgf.data.prefetch import BatchFeed
 from setgf.data.sampler import epoch_order
 from setgf.errors import DivergedError
-from setgf.metrics import score
+from setgf.metrics import class_labels, class_scores, cross_entropy, score, score_classes
 from setgf.model.network import Network
 from setgf.model.output import ModelOutput
 from setgf.terms import Branch, Dataset, Split
@@ -56,16 +56,45 @@ class Evaluation:
     labels: NDArray[np.float32]
     """(N,)."""
     scores: Mapping[Branch, NDArray[np.float32]]
-    """(N,) by branch."""
+    """(N,) by branch; of classes, `setgf.metrics.class_scores`."""
+    logits: Mapping[Branch, NDArray[np.float32]] = field(
+        default_factory=dict[Branch, NDArray[np.float32]]
+    )
+    """(N, 3) by branch where classes are predicted; else empty."""
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        ids: tuple[str, ...],
+        labels: NDArray[np.float32],
+        outputs: Mapping[Branch, NDArray[np.float32]],
+    ) -> Evaluation:
+        """Return the evaluation of a network's outputs: scores (N,), or logits (N, 3)."""
+        logits = {branch: values for branch, values in outputs.items() if values.ndim > 1}
+        return cls(
+            dataset=dataset,
+            ids=ids,
+            labels=labels,
+            scores={**outputs, **{b: class_scores(values) for b, values in logits.items()}},
+            logits=logits,
+        )
 
     @property
     def loss(self) -> float:
-        """Mean absolute error of the fusion score: a mean over samples, not over batches."""
+        """Mean over samples, not over batches, of the fusion score's absolute error.
+
+        Where classes are predicted: of its cross-entropy.
+        """
+        if self.logits:
+            return cross_entropy(self.logits[Branch.FUSION], class_labels(self.labels))
         errors = self.scores[Branch.FUSION].astype(np.float64) - self.labels
         return float(np.abs(errors).mean())
 
     def metrics(self, branch: Branch = Branch.FUSION) -> dict[str, float]:
         """Return every metric of the data set's protocol for a branch; NaN where undefined."""
+        if self.logits:
+            return score_classes(self.logits[branch], class_labels(self.labels))
         return dict(score(self.dataset, self.scores[branch], self.labels, sample_ids=self.ids))
 
     def named_metrics(
@@ -86,7 +115,8 @@ class Evaluation:
         return named
 
     def predictions(self) -> list[SamplePrediction]:
-        """Return one row a sample."""
+        """Return one row a sample; where classes are predicted, its label is -1, 0 or 1."""
+        labels = np.sign(self.labels) if self.logits else self.labels
         columns = {branch.value: values.tolist() for branch, values in self.scores.items()}
         return [
             SamplePrediction(
@@ -94,9 +124,7 @@ class Evaluation:
                 label=label,
                 **{name: values[row] for name, values in columns.items()},
             )
-            for row, (sample_id, label) in enumerate(
-                zip(self.ids, self.labels.tolist(), strict=True)
-            )
+            for row, (sample_id, label) in enumerate(zip(self.ids, labels.tolist(), strict=True))
         ]
 
 
@@ -122,14 +150,13 @@ def evaluate(
     ):
         labels[index] = batch_labels.fusion.cpu()
         for branch, values in output.scores.items():
-            held = scores.setdefault(branch, torch.zeros(source.size, device=values.device))
+            shape = (source.size, *values.shape[1:])
+            held = scores.setdefault(branch, torch.zeros(shape, device=values.device))
             held[index.to(values.device)] = values.float()
     found = {branch: values.cpu().numpy() for branch, values in scores.items()}
     for branch, values in found.items():
         _check_finite(values, branch, split, source.ids)
-    return Evaluation(
-        dataset=Dataset(source.facts.dataset), ids=source.ids, labels=labels.numpy(), scores=found
-    )
+    return Evaluation.of(Dataset(source.facts.dataset), source.ids, labels.numpy(), found)
 
 
 def collect_features(session: Scorer, source: BatchSource) -> dict[Branch, Tensor]:
@@ -167,7 +194,7 @@ def _forward_all(
 def _check_finite(
     values: NDArray[np.float32], branch: Branch, split: Split, ids: tuple[str, ...]
 ) -> None:
-    wrong = np.flatnonzero(~np.isfinite(values))
+    wrong = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
     if len(wrong):
         raise DivergedError(
             f"The {branch} score of {len(wrong)} of {len(ids)} {split} samples is not finite: "

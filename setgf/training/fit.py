@@ -17,7 +17,7 @@ from setgf.data.store import FeatureStore
 from setgf.errors import StoppedError
 from setgf.model.state_cache import state_folder
 from setgf.model.text_encoder import encoder_folder
-from setgf.terms import Split
+from setgf.terms import Split, Task
 from setgf.training.calibration import Calibration, fit_calibration
 from setgf.training.epoch import StepLog, epoch_batches, train_epoch
 from setgf.training.evaluate import Evaluation, collect_features, evaluate
@@ -32,7 +32,10 @@ from setgf.training.setup import (
     speed_warnings,
 )
 
-BRANCH_METRICS = frozenset({"mae", "corr"})
+BRANCH_METRICS = {
+    Task.REGRESSION: frozenset({"mae", "corr"}),
+    Task.CLASSIFICATION: frozenset({"acc3", "f1"}),
+}
 """Metrics of the unimodal branches that are logged every epoch; at the end, all are."""
 
 
@@ -246,7 +249,8 @@ class _Run:
         """Log the epoch, judge it, move on and checkpoint."""
         position, stopping = self.session.position, self.session.stopping
         seconds = time.monotonic() - self.epoch_started
-        values = evaluation.named_metrics(Split.VALID, only=BRANCH_METRICS)
+        only = BRANCH_METRICS[Task(self.config.train.task)]
+        values = evaluation.named_metrics(Split.VALID, only=only)
         self.last_valid = values[f"valid.{self.config.train.monitor}"]
         is_best = stopping.update(position.epoch, self.last_valid)
         values["train.epoch_loss"] = position.loss_sum / max(position.samples, 1)

@@ -21,8 +21,8 @@ from setgf.data.normalise import selected_columns
 from setgf.data.ridge import fit_ridge, fit_ridge_together
 from setgf.data.split_data import SplitData
 from setgf.data.store import FeatureStore
-from setgf.metrics import majority_label, metric_names
-from setgf.terms import MODALITIES, Branch, Modality, Split
+from setgf.metrics import class_labels, majority_label, metric_names
+from setgf.terms import MODALITIES, Branch, Modality, Split, Task
 from setgf.training.evaluate import Evaluation
 from setgf.training.fit import FitResult, OnProgress, Progress
 from setgf.training.recorder import Recorder
@@ -39,7 +39,7 @@ class Floor:
     numbers: Mapping[str, NDArray[np.float64]]
     """Everything that was fitted, by name."""
     scores: Callable[[SplitData], Scores]
-    """Scores (N,) of a split, by branch."""
+    """Scores (N,) of a split, by branch; where classes are predicted, logits (N, 3)."""
 
 
 def fit_floor(
@@ -90,13 +90,21 @@ def fit_floor(
 
 
 def fit_majority(
-    _config: ExperimentConfig, store: FeatureStore, train: SplitData, _valid: SplitData
+    config: ExperimentConfig, store: FeatureStore, train: SplitData, _valid: SplitData
 ) -> Floor:
     """Return the floor that gives every sample a label of train's largest class.
 
-    Classes are the finest the data set is scored by, seven or five. One constant can't be the
-    majority of every metric: `setgf compare` has a row that takes another for each.
+    Classes are the finest the data set is scored by, seven or five; where three are predicted, the
+    logits of every sample are the logarithms of their shares in train, one sample added to each.
+    One constant can't be the majority of every metric: `setgf compare` has a row that takes another
+    for each.
     """
+    if config.train.task == Task.CLASSIFICATION:
+        sizes = np.bincount(class_labels(train.labels), minlength=3) + 1.0
+        logits = np.log(sizes / sizes.sum())
+        return Floor(
+            {"logits": logits}, lambda data: {Branch.FUSION: np.tile(logits, (data.size, 1))}
+        )
     finest = [name for name in metric_names(store.manifest.dataset) if name.startswith("acc")][-1]
     labels = np.asarray(train.labels)
     return _constant(majority_label(store.manifest.dataset, finest, labels))
@@ -152,12 +160,8 @@ def _columns(
 
 
 def _evaluate(store: FeatureStore, floor: Floor, data: SplitData) -> Evaluation:
-    return Evaluation(
-        dataset=store.manifest.dataset,
-        ids=data.ids,
-        labels=np.asarray(data.labels),
-        scores={branch: scores.astype(np.float32) for branch, scores in floor.scores(data).items()},
-    )
+    outputs = {branch: found.astype(np.float32) for branch, found in floor.scores(data).items()}
+    return Evaluation.of(store.manifest.dataset, data.ids, np.asarray(data.labels), outputs)
 
 
 def _tell_start(

@@ -1,7 +1,10 @@
 """The joint loss of the four tasks.
 
-    L = mean|p_f - y| + u * sum over tasks of u_s * mean(w_s |p_s - y_s|) + c * consistency
+    L = mean e(p_f, y) + u * sum over tasks of u_s * mean(w_s e(p_s, y_s)) + c * consistency
         + o * ordinal + sum of what else the network wants to be small
+
+with e(p, y) = |p - y| for scores, and -log of the softmax of the class of y for logits: classes are
+negative, neutral and positive, by the sign of the label.
 
 Shapes: B batch.
 """
@@ -12,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from setgf.config import LossConfig
 from setgf.model.heads import task_weight
@@ -28,9 +32,9 @@ class JointLoss:
     total: Tensor
     """What is minimised."""
     fusion: Tensor
-    """Mean absolute error of the fusion score."""
+    """Mean error of the fusion score: absolute, or the cross-entropy of classes."""
     tasks: Mapping[Modality, Tensor]
-    """Weighted absolute error of every unimodal task, before `unimodal_weight`."""
+    """Weighted error of every unimodal task, before `unimodal_weight`."""
     consistency: Tensor | None
     """Before `consistency_weight`; None where the network has none."""
     ordinal: Tensor | None
@@ -61,15 +65,15 @@ def joint_loss(
     """Return the loss of a micro-batch.
 
     Args:
-        output: scores (B,) by branch; a task without a score is refused by a KeyError.
+        output: scores (B,) or logits (B, 3) by branch; a task without is refused by a KeyError.
         label: (B,) float32. Annotated label.
         targets: what every unimodal task is taught.
         config: weights of the parts; a part of weight 0 is computed, logged and not trained.
         head: the network's ordinal head; None where it has none.
     """
-    fusion = (output.scores[Branch.FUSION].float() - label).abs().mean()
+    fusion = errors(output.scores[Branch.FUSION], label).mean()
     tasks = {
-        task: (target.weight * (output.scores[Branch(task)].float() - target.label).abs()).mean()
+        task: (target.weight * errors(output.scores[Branch(task)], target.label)).mean()
         for task, target in targets.items()
     }
     total = fusion
@@ -83,3 +87,15 @@ def joint_loss(
     for loss in output.losses.values():
         total = total + loss.float()
     return JointLoss(total, fusion, tasks, output.consistency, ordinal, output.losses)
+
+
+def errors(score: Tensor, label: Tensor) -> Tensor:
+    """Return the error of every sample, (B,) float32.
+
+    Args:
+        score: (B,), or logits (B, 3) of negative, neutral, positive.
+        label: (B,) on the label scale; the sign is the class.
+    """
+    if score.ndim == 1:
+        return (score.float() - label).abs()
+    return F.cross_entropy(score.float(), label.sign().long() + 1, reduction="none")

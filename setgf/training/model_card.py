@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from setgf.config import ExperimentConfig
-from setgf.terms import Dataset, Modality, metric_names
+from setgf.terms import Dataset, Modality, Task, metric_names
 from setgf.training.model_folder import EncoderFacts
 from setgf.training.saved_model import SavedModel
 from setgf.training.trained_run import TrainedRun
@@ -99,7 +99,7 @@ def _data(model: SavedModel) -> Iterator[str]:
 
 def _metrics(model: SavedModel, about: Mapping[str, Any]) -> Iterator[str]:
     dataset = Dataset(model.facts.data.dataset)
-    names = metric_names(dataset)
+    names = metric_names(dataset, Task(model.config.train.task))
     seeds: Sequence[Mapping[str, Any]] = about["seeds"]
     yield "## What it measured"
     yield ""

@@ -6,13 +6,13 @@ Shapes: N samples.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from setgf.metrics import class_counts, class_names, classify
+from setgf.metrics import class_counts, class_names, classify, probabilities
 from setgf.terms import BRANCHES, MODALITIES, Branch, Dataset, Modality
 
 
@@ -25,11 +25,15 @@ class Predictions:
     ids: tuple[str, ...]
     transcripts: tuple[str, ...]
     scores: Mapping[Branch, NDArray[np.float32]]
-    """(N,) on the label scale, by branch."""
+    """(N,) on the label scale, by branch; of classes, `setgf.metrics.class_scores`."""
     present: Mapping[Modality, NDArray[np.bool_]]
     """(N,) by modality: whether the model was given it."""
     calibrated: NDArray[np.float32] | None = None
     """(N,). The score on the scale that was fitted on validation; None where none was."""
+    logits: Mapping[Branch, NDArray[np.float32]] = field(
+        default_factory=dict[Branch, NDArray[np.float32]]
+    )
+    """(N, 3) by branch where the model predicts classes; else empty."""
     warnings: tuple[str, ...] = ()
     """Sentences a person should read."""
 
@@ -42,6 +46,18 @@ class Predictions:
         """(N,). The score."""
         return self.scores[Branch.FUSION]
 
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Numbers of classes a score is read as."""
+        return (3,) if self.logits else class_counts(self.dataset)
+
+    def probabilities(self) -> dict[Branch, NDArray[np.float64]]:
+        """Return the probability of negative, neutral and positive, (N, 3), by branch.
+
+        Empty where the model predicts a score.
+        """
+        return {branch: probabilities(logits) for branch, logits in self.logits.items()}
+
     def classes(self, num_classes: int) -> tuple[str, ...]:
         """Return the name of every sample's class.
 
@@ -53,7 +69,8 @@ class Predictions:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield plain data of every sample, ready for JSON."""
-        named = {count: self.classes(count) for count in class_counts(self.dataset)}
+        named = {count: self.classes(count) for count in self.class_counts}
+        shares = self.probabilities()
         for place, sample_id in enumerate(self.ids):
             yield {
                 "id": sample_id,
@@ -67,6 +84,20 @@ class Predictions:
                     for branch in BRANCHES
                     if branch in self.scores
                 },
+                **(
+                    {}
+                    if not shares
+                    else {
+                        "probabilities": {
+                            branch.value: dict(
+                                zip(
+                                    class_names(self.dataset, 3), found[place].tolist(), strict=True
+                                )
+                            )
+                            for branch, found in shares.items()
+                        }
+                    }
+                ),
                 "classes": {str(count): names[place] for count, names in named.items()},
                 "modalities": [
                     str(modality) for modality in MODALITIES if self.present[modality][place]

@@ -137,6 +137,7 @@ class SavedModel:
             ids=data.ids,
             transcripts=data.transcripts,
             scores=evaluation.scores,
+            logits=evaluation.logits,
             present=present,
             calibrated=None if self.calibration is None else self.calibration.apply(evaluation),
             warnings=warnings,

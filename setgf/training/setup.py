@@ -10,7 +10,7 @@ from setgf.errors import ConfigError
 from setgf.metrics import metric_names
 from setgf.model.heads import unimodal_tasks
 from setgf.model.network import Network, build_network
-from setgf.terms import Dataset
+from setgf.terms import Dataset, Task
 from setgf.training.averages import WeightAverage
 from setgf.training.compiled import compile_network
 from setgf.training.early_stopping import EarlyStopping
@@ -87,7 +87,7 @@ def check_monitor(config: ExperimentConfig, dataset: Dataset) -> None:
     Raises:
         ConfigError: `train.monitor` is not defined on the data set.
     """
-    known = ("loss", *metric_names(dataset))
+    known = ("loss", *metric_names(dataset, Task(config.train.task)))
     if config.train.monitor not in known:
         raise ConfigError(
             f"`train.monitor` is `{config.train.monitor}`, which is not defined on {dataset}. "

@@ -28,7 +28,7 @@ from setgf.errors import ConfigError
 from setgf.home import Home
 from setgf.model.registry import floor_names, model_names
 from setgf.runs.folder import RunIdentity, new_run_id
-from setgf.terms import MODALITIES, Dataset, metric_names
+from setgf.terms import MODALITIES, Dataset, Task, metric_names
 
 if TYPE_CHECKING:
     from db.statements import Statements
@@ -43,6 +43,7 @@ _OF_FLOORS = (
     "data.audio_features",
     "data.vision_features",
     "model.name",
+    "train.task",
     "train.monitor",
     "seed",
 )
@@ -245,8 +246,8 @@ def _check(configs: Sequence[ExperimentConfig], dataset: Dataset) -> None:
     """Refuse what would only fail in the child."""
     from setgf.model.encoder_source import encoder_folder
 
-    known = ("loss", *metric_names(dataset))
-    for monitor in sorted({config.train.monitor for config in configs}):
+    for task, monitor in sorted({(c.train.task, c.train.monitor) for c in configs}):
+        known = ("loss", *metric_names(dataset, Task(task)))
         if monitor not in known:
             raise ConfigError(
                 f"`train.monitor` is {monitor}, but {dataset} is scored by {', '.join(known)}."

@@ -143,8 +143,13 @@ def _heading(kind: RowKind, section: CompareSection, look: CompareLook, *, is_on
     spread = "half the 95 % interval" if look.intervals else "sd"
     where = "Ours" if is_one else f"{section.data_name} ({section.dataset})"
     against = next((row for row in section.rows if row.is_baseline), None)
-    tested = f"; MAE tested against {against.label}" if against else ""
+    tested = f"; {_tested(section)} tested against {against.label}" if against else ""
     return f"{where}, mean ± {spread} over seeds{tested}"
+
+
+def _tested(section: CompareSection) -> str:
+    """Return the metric that is tested, as its title."""
+    return TITLES["mae" if "mae" in section.metrics else "acc3"]
 
 
 def _is_best(metric: str, row: ModelRow, rows: Iterable[ModelRow], body: CompareBody) -> bool:

@@ -26,6 +26,7 @@ from setgf.data.batch import Batch, DataFacts
 from setgf.model.attention import AttentionBlock, AttentionStack, BlockSizes, attend
 from setgf.model.base import Network
 from setgf.model.baselines.crossmodal import add_positions
+from setgf.model.heads import num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import Sequence
 from setgf.model.text_encoder import TextEncoder
@@ -161,7 +162,7 @@ class AlmtNetwork(Network):
         self.hyper = nn.Parameter(HYPER_SCALE * torch.randn(1, NUM_TOKENS, SIZES.width))
         self.updates = nn.ModuleList(HyperUpdate(SIZES) for _ in range(DEPTH))
         self.fuse = CrossTransformer(SIZES, FUSION_BLOCKS)
-        self.score = nn.Linear(SIZES.width, 1)
+        self.score = nn.Linear(SIZES.width, num_outputs(config))
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score of the fusion branch."""
@@ -173,7 +174,7 @@ class AlmtNetwork(Network):
         hyper = self.hyper.expand(batch.size, -1, -1)  # (B, K, D)
         for update, text in zip(self.updates, texts, strict=True):
             hyper = hyper + update(text, tokens[Modality.AUDIO], tokens[Modality.VISION])
-        score = self.score(self.fuse(hyper)).squeeze(-1)  # (B,)
+        score = self.score(self.fuse(hyper)).squeeze(-1)  # (B,), or logits (B, 3)
         return ModelOutput(scores={Branch.FUSION: score.float()})
 
 

@@ -15,7 +15,7 @@ from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.align import align
 from setgf.model.base import Network
-from setgf.model.heads import BranchHeads
+from setgf.model.heads import BranchHeads, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import as_sequence, last_hidden
 from setgf.model.text_encoder import TextEncoder
@@ -42,7 +42,7 @@ class EfLstmNetwork(Network):
         super().__init__(text_encoder, text_dropout=config.text.dropout)
         width = text_encoder.width + facts.audio_width + facts.vision_width
         self.lstm = nn.LSTM(width, HIDDEN, NUM_LAYERS, dropout=DROPOUT, batch_first=True)
-        self.heads = BranchHeads({Branch.FUSION: HIDDEN}, config.model)
+        self.heads = BranchHeads({Branch.FUSION: HIDDEN}, config.model, outputs=num_outputs(config))
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""

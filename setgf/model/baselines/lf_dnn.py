@@ -14,7 +14,7 @@ import torch
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.baselines.subnetworks import SubnetworkModel, SubnetworkSizes
-from setgf.model.heads import BranchHeads
+from setgf.model.heads import BranchHeads, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import Branch
@@ -31,7 +31,7 @@ class LfDnnNetwork(SubnetworkModel):
     ) -> None:
         super().__init__(text_encoder, config, facts, SIZES)
         width = SIZES.text_out + SIZES.audio + SIZES.vision
-        self.heads = BranchHeads({Branch.FUSION: width}, config.model)
+        self.heads = BranchHeads({Branch.FUSION: width}, config.model, outputs=num_outputs(config))
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""

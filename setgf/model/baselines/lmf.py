@@ -22,7 +22,7 @@ from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.baselines.subnetworks import SubnetworkModel, SubnetworkSizes
 from setgf.model.baselines.tfn import with_one
-from setgf.model.heads import BranchHeads
+from setgf.model.heads import BranchHeads, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import Branch
@@ -69,7 +69,9 @@ class LmfNetwork(SubnetworkModel):
         super().__init__(text_encoder, config, facts, SIZES)
         widths = (SIZES.text_out, SIZES.audio, SIZES.vision)
         self.fusion = LowRankFusion(widths, config.model.fusion_width, rank=RANK)
-        self.heads = BranchHeads({Branch.FUSION: config.model.fusion_width}, config.model)
+        self.heads = BranchHeads(
+            {Branch.FUSION: config.model.fusion_width}, config.model, outputs=num_outputs(config)
+        )
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""

@@ -23,7 +23,7 @@ from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
 from setgf.model.baselines.misa_losses import Subspaces, subspace_losses
-from setgf.model.heads import head_dropout
+from setgf.model.heads import head_dropout, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import Sequence, as_sequence, pack
 from setgf.model.text_encoder import TextEncoder
@@ -102,7 +102,7 @@ class MisaNetwork(Network):
         )
         self.first = nn.Linear(6 * WIDTH, 3 * WIDTH)
         self.dropout = nn.Dropout(head_dropout(config.model, Branch.FUSION))
-        self.second = nn.Linear(3 * WIDTH, 1)
+        self.second = nn.Linear(3 * WIDTH, num_outputs(config))
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch, and the three further losses."""

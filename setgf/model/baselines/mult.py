@@ -24,7 +24,7 @@ from setgf.model.attention import BlockSizes
 from setgf.model.base import Network
 from setgf.model.baselines.crossmodal import ModalityMemory, TemporalConvolution, add_positions
 from setgf.model.fusion import CrossModalMappings
-from setgf.model.heads import head_dropout
+from setgf.model.heads import head_dropout, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import MODALITIES, Branch
@@ -78,7 +78,9 @@ class MultNetwork(Network):
             {modality.value: ModalityMemory(SIZES, 2, NUM_BLOCKS) for modality in MODALITIES}
         )
         dropout = head_dropout(config.model, Branch.FUSION)
-        self.output = ResidualOutput(3 * 2 * SIZES.width, dropout=dropout)
+        self.output = ResidualOutput(
+            3 * 2 * SIZES.width, dropout=dropout, outputs=num_outputs(config)
+        )
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
@@ -103,15 +105,15 @@ class ResidualOutput(nn.Module):
             """Call `forward`."""
             ...
 
-    def __init__(self, width: int, *, dropout: float) -> None:
+    def __init__(self, width: int, *, dropout: float, outputs: int) -> None:
         super().__init__()
         self.first = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
         self.second = nn.Linear(width, width)
-        self.third = nn.Linear(width, 1)
+        self.third = nn.Linear(width, outputs)
 
     def forward(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Return score (B,) and non-negative feature (B, F), float32, of `vector` (B, F)."""
+        """Return score (B,) or logits (B, 3), and feature (B, F), 0 or more, of a vector (B, F)."""
         feature = torch.relu(self.first(vector))
-        score = self.third(vector + self.second(self.dropout(feature)))  # (B, 1)
+        score = self.third(vector + self.second(self.dropout(feature)))  # (B, outputs)
         return score.squeeze(-1).float(), feature.float()

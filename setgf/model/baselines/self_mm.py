@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
-from setgf.model.heads import BranchHeads, branch_widths
+from setgf.model.heads import BranchHeads, branch_widths, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import Sequence, as_sequence, last_hidden
 from setgf.model.text_encoder import TextEncoder
@@ -66,7 +66,9 @@ class SelfMmNetwork(Network):
             Branch.AUDIO: AUDIO_OUT,
             Branch.VISION: VISION_OUT,
         }
-        self.heads = BranchHeads(branch_widths(config, widths), config.model)
+        self.heads = BranchHeads(
+            branch_widths(config, widths), config.model, outputs=num_outputs(config)
+        )
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return scores and features of all branches that have a head."""

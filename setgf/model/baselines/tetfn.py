@@ -27,7 +27,7 @@ from setgf.model.attention import BlockSizes
 from setgf.model.base import Network
 from setgf.model.baselines.crossmodal import ModalityMemory, TemporalConvolution, add_positions
 from setgf.model.fusion import CrossModalMappings, Sequences, TextOrientedAttention, mapping_pairs
-from setgf.model.heads import BranchHeads, branch_widths
+from setgf.model.heads import BranchHeads, branch_widths, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.sequence import Sequence, masked_max, pack, unpack
 from setgf.model.text_encoder import TextEncoder
@@ -111,7 +111,9 @@ class TetfnNetwork(Network):
             Branch.AUDIO: width,
             Branch.VISION: width,
         }
-        self.heads = BranchHeads(branch_widths(config, widths), config.model)
+        self.heads = BranchHeads(
+            branch_widths(config, widths), config.model, outputs=num_outputs(config)
+        )
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return scores and features of all branches that have a head."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.base import Network
-from setgf.model.heads import BranchHeads
+from setgf.model.heads import BranchHeads, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import Branch, Modality
@@ -23,7 +23,9 @@ class TextOnlyNetwork(Network):
         self, text_encoder: TextEncoder, config: ExperimentConfig, _facts: DataFacts
     ) -> None:
         super().__init__(text_encoder, text_dropout=config.text.dropout)
-        self.heads = BranchHeads({Branch.FUSION: text_encoder.width}, config.model)
+        self.heads = BranchHeads(
+            {Branch.FUSION: text_encoder.width}, config.model, outputs=num_outputs(config)
+        )
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from setgf.config import ExperimentConfig
 from setgf.data.batch import Batch, DataFacts
 from setgf.model.baselines.subnetworks import SubnetworkModel, SubnetworkSizes
-from setgf.model.heads import BranchHeads
+from setgf.model.heads import BranchHeads, num_outputs
 from setgf.model.output import ModelOutput
 from setgf.model.text_encoder import TextEncoder
 from setgf.terms import Branch
@@ -33,13 +33,16 @@ class TfnNetwork(SubnetworkModel):
         super().__init__(text_encoder, config, facts, SIZES)
         self.label_limit = facts.label_limit
         width = (SIZES.text_out + 1) * (SIZES.audio + 1) * (SIZES.vision + 1)
-        self.heads = BranchHeads({Branch.FUSION: width}, config.model)
+        self.heads = BranchHeads({Branch.FUSION: width}, config.model, outputs=num_outputs(config))
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Return the score and the feature of the fusion branch."""
         scores, features = self.heads({Branch.FUSION: outer_product(*self.vectors(batch))})
+        score = scores[Branch.FUSION]
+        if score.ndim > 1:  # logits have no range
+            return ModelOutput(scores=scores, features=features)
         # limit * tanh(x / 2) is -limit + 2 * limit * sigmoid(x), written without a difference.
-        bounded = self.label_limit * torch.tanh(scores[Branch.FUSION] / 2)  # (B,)
+        bounded = self.label_limit * torch.tanh(score / 2)  # (B,)
         return ModelOutput(scores={Branch.FUSION: bounded}, features=features)
 
 
