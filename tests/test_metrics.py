@@ -16,10 +16,15 @@ from setgf.config import MONITORED
 from setgf.errors import MetricError
 from setgf.metrics import (
     class_counts,
+    class_labels,
     class_names,
+    class_scores,
     classify,
     confusion,
+    cross_entropy,
     direction,
+    logits_of_scores,
+    majority_classes,
     metric_names,
     score,
     score_classes,
@@ -401,3 +406,29 @@ def plain_correlation(pairs):
     from statistics import correlation
 
     return correlation(p, y)
+
+
+def test_a_score_of_classes_says_the_class_in_the_bins_of_every_data_set():
+    logits = np.random.default_rng(1).normal(scale=3, size=(300, 3))
+    scores = class_scores(logits)
+
+    for dataset in Dataset:
+        assert (classify(dataset, 3, scores) == logits.argmax(axis=1)).all()
+    assert ((scores > 0) == (logits[:, 2] > logits[:, 0])).all()
+
+
+def test_classes_are_the_signs_of_labels_and_may_be_scored_as_such():
+    labels = [-3.0, -0.2, 0.0, 0.2, 1.0]
+
+    assert class_labels(labels).tolist() == [0, 0, 1, 2, 2]
+    assert score_classes(logits_of_scores(np.sign(labels)), class_labels(labels))["acc3"] == 1.0
+
+
+def test_the_majority_of_classes_is_another_for_each_metric():
+    found = majority_classes([-1.0, -1.0, 0.0, 0.0, 0.5, 0.5, 0.5])
+
+    assert (found["acc3"], found["acc2_has0"], found["acc2_non0"]) == (2, 0, 2)
+
+
+def test_the_cross_entropy_of_equal_logits_is_that_of_a_guess():
+    assert cross_entropy([[5.0, 5.0, 5.0]], [1]) == pytest.approx(math.log(3))

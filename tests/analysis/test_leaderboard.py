@@ -4,7 +4,7 @@ import pytest
 
 from db.records import JobState
 from setgf.analysis.leaderboard import best_rows, leaderboard
-from setgf.terms import Dataset
+from setgf.terms import Dataset, Task
 from tests.analysis.builders import make_run
 
 
@@ -136,3 +136,19 @@ def test_the_best_row_of_a_metric_goes_by_its_direction_with_ties():
         "acc7": frozenset({0, 1}),
         "corr": frozenset(),
     }
+
+
+def test_scores_and_classes_are_never_rows_of_one_table():
+    classes = {"train": {"task": "classification"}}
+    runs = [
+        make_run(id="a", variant="v1", mae=0.9, acc3=0.5),
+        make_run(id="b", variant="v2", config=classes, acc3=0.7),
+        make_run(id="c", variant="v3", config=classes, acc3=0.8),
+    ]
+
+    scores = leaderboard(runs, dataset=Dataset.MOSI)
+    found = leaderboard(runs, dataset=Dataset.MOSI, task=Task.CLASSIFICATION)
+
+    assert [row.run_ids for row in scores] == [("a",)]
+    assert [row.run_ids for row in found] == [("c",), ("b",)]
+    assert "mae" not in found[0].metrics

@@ -10,7 +10,7 @@ import numpy as np
 from db.records import Prediction, Run
 from setgf.errors import DataError
 from setgf.home import Home
-from setgf.terms import MODALITIES, Dataset, Split
+from setgf.terms import MODALITIES, Dataset, Split, Task
 from tui.run_records import (
     ConfusionMatrix,
     ConfusionPart,
@@ -23,7 +23,7 @@ def confusion_part(
     run: Run, split: str, branch: str, predictions: Sequence[Prediction]
 ) -> ConfusionPart:
     """Return the matrices with every number of classes the data set's protocol has."""
-    from setgf.metrics.classes import class_counts, class_names, confusion
+    from setgf.metrics.classes import class_names, confusion
 
     scored = [
         (row.label, score) for row in predictions if (score := getattr(row, branch)) is not None
@@ -33,7 +33,7 @@ def confusion_part(
     dataset = Dataset(run.dataset)
     matrices: list[ConfusionMatrix] = []
     if len(finite):
-        for number in class_counts(dataset):
+        for number in _class_counts(run):
             counts = confusion(dataset, number, finite[:, 1], finite[:, 0])
             rows = tuple(tuple(int(n) for n in row) for row in counts)
             matrices.append(ConfusionMatrix(names=class_names(dataset, number), counts=rows))
@@ -58,8 +58,9 @@ def samples_of(run: Run, home: Home, split: str, predictions: Sequence[Predictio
     """Return predictions with transcripts and the classes of label and score."""
     texts = transcripts(home, run.data_name, split) if predictions else {}
     dataset = Dataset(run.dataset)
-    labels = _classes(dataset, [row.label for row in predictions])
-    scores = _classes(dataset, [row.fusion for row in predictions])
+    most = max(_class_counts(run))
+    labels = _classes(dataset, most, [row.label for row in predictions])
+    scores = _classes(dataset, most, [row.fusion for row in predictions])
     return [
         Sample(
             prediction=row,
@@ -71,11 +72,19 @@ def samples_of(run: Run, home: Home, split: str, predictions: Sequence[Predictio
     ]
 
 
-def _classes(dataset: Dataset, values: Sequence[float]) -> list[str]:
-    """Return the name of each value's class with as many classes as there are; NaN has none."""
-    from setgf.metrics.classes import class_counts, class_names, classify
+def _class_counts(run: Run) -> tuple[int, ...]:
+    """Return with how many classes a run is scored: three where it predicts classes."""
+    from setgf.analysis.leaderboard import task_of
+    from setgf.metrics.classes import class_counts
 
-    most = max(class_counts(dataset))
+    is_regression = task_of(run) is Task.REGRESSION
+    return class_counts(Dataset(run.dataset)) if is_regression else (3,)
+
+
+def _classes(dataset: Dataset, most: int, values: Sequence[float]) -> list[str]:
+    """Return the name of each value's class, of `most` classes; NaN has none."""
+    from setgf.metrics.classes import class_names, classify
+
     names = class_names(dataset, most)
     known = np.nan_to_num(np.asarray(values, dtype=np.float64))
     places = classify(dataset, most, known).tolist()
