@@ -156,3 +156,18 @@ def test_the_installed_command_does_the_same(write):
     assert finished.returncode == 3
     assert finished.stdout == ""
     assert finished.stderr.startswith("setgf: error: `prediction` must be a number, but is `x`")
+
+
+def test_classes_are_scored_and_the_public_fault_only_on_demand(write):
+    path = write("prediction,label\n-1,-0.4\n0,0\n1,0.8\n")
+
+    plain = run_setgf(
+        "metrics", path, "--dataset", "sims", "--task", "classification", "--format", "json"
+    )
+    faulty = run_setgf(
+        "metrics", path, "--dataset", "sims", "--task", "classification", "--reference-bug",
+        "--format", "json",
+    )  # fmt: skip
+
+    assert set(plain.json.values()) == {1.0}
+    assert faulty.json["acc2_non0"] == 0.5
