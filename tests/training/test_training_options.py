@@ -118,6 +118,7 @@ def test_the_time_of_earlier_attempts_counts(store, recorder):
     state = folder.load(entry)
     assert 0 < state["session"]["seconds"] < 600
     state["session"]["seconds"] = 3601.0
+    assert entry.best is not None
     best = folder.find(entry.best)
     folder.publish((best, folder.write(state, role="last", epoch=2, step=3, best=entry.best)))
 
