@@ -24,7 +24,11 @@ USAGE, DATA, DATABASE = 2, 3, 4
         ("--set optimizer=sgd", USAGE, ("`optim.optimizer` must be one of adamw, adam", "sgd")),
         ("--model segtf", USAGE, ("No model `segtf`", "setgf, self_mm, text_only")),
         ("--data nodata", DATA, ("No feature store named `nodata`", "Known: `demo`")),
-        ("--preset mossi", USAGE, ("No preset `mossi`", "mosei, mosi, sims, simsv2")),
+        (
+            "--preset mossi",
+            USAGE,
+            ("No preset `mossi`", "mosei, mosei_mmsa", "simsv2_tetfn, small"),
+        ),
         ("--preset none.toml", USAGE, ("none.toml can't be read", "No such file")),
         ("--set text.encoder=/no/bert", DATA, ("No text encoder folder at `/no/bert`", "minilm")),
         ("--set text.encoder=no/bert", DATA, ("`no/bert` is not a folder", "hf download no/bert")),

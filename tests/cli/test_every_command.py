@@ -124,7 +124,7 @@ ADDING: list[tuple[str, int, str]] = [
     ("--grid lr=1 --grid optim.lr=2", USAGE, "The grid names `optim.lr` twice"),
     ("--grid lr=0", USAGE, "`optim.lr` must be above 0"),
     ("--set lr=x", USAGE, "`optim.lr` must be a number"),
-    ("--model mult", USAGE, "No model `mult`"),
+    ("--model multi", USAGE, "No model `multi`"),
     ("--seeds 5-1", USAGE, "runs backwards"),
     ("--preset none", USAGE, "No preset `none`"),
     ("--gpus 1.5", USAGE, "`--gpus` must be auto"),

@@ -90,10 +90,10 @@ seeds = [1, 2]
 name = "second"
 after = ["first:any"]
 """
-    file.write_text(text + '[[job]]\nname = "third"\nmodel = "mult"\n')
+    file.write_text(text + '[[job]]\nname = "third"\nmodel = "multi"\n')
     refused = run_setgf("queue", "add", "--file", file)
     assert refused.code == 2
-    assert f"{file}:10 (third): No model `mult`" in refused.err
+    assert f"{file}:10 (third): No model `multi`" in refused.err
     assert jobs() == {}
 
     file.write_text(text)

@@ -109,7 +109,7 @@ REFUSED: list[tuple[Sequence[str], int, str]] = [
     ((*ADD, "--set", "learning_rte=1"), 2, "Unknown setting `learning_rte`"),
     ((*ADD, "--set", "lr"), 2, "`lr` must be `setting=value`"),
     ((*ADD, "--set", "lr=-1"), 2, "`optim.lr` must be above 0"),
-    ((*ADD, "--model", "mult"), 2, "No model `mult`"),
+    ((*ADD, "--model", "multi"), 2, "No model `multi`"),
     ((*ADD, "--model", ","), 2, "`--model` must name at least one model"),
     ((*ADD, "--seeds", "5-1"), 2, "runs backwards"),
     ((*ADD, "--preset", "none"), 2, "No preset `none`"),
