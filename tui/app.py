@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.screen import Screen
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 IDLE_READS_BEFORE_LEAVING = 3
 SWITCH_SECONDS = 0.005
+REST_SECONDS, MOST_PUT_OFF_SECONDS = 0.15, 2.0
+"""News waits until no key has come for so long, but not longer than that."""
 SCREEN_CLASSES: Mapping[str, tuple[str, str]] = {
     "runs": ("tui.screens.runs", "RunsScreen"),
     "queue": ("tui.screens.queue", "QueueScreen"),
@@ -105,6 +108,7 @@ class Dashboard(App[int]):
         self.watch_ = Watch(self, gateway, time, self._show_alerts)
         self._clock, self._watches = time, watches
         self._watched_at = monotonic()  # the first frame comes first
+        self._pressed_at = self._put_off_since = 0.0
         self._lookout = Lookout(gateway, lambda: self.post_message(News()), always=until_idle)
         self._until_idle, self._theme_name = until_idle, theme_name
         self._idle_reads = 0
@@ -150,7 +154,39 @@ class Dashboard(App[int]):
         """Look for nothing any more."""
         self._lookout.stop()
 
+    async def on_event(self, event: Event) -> None:
+        """Notice when keys are coming."""
+        if isinstance(event, Key):
+            self._pressed_at = monotonic()
+        await super().on_event(event)
+
+    def _keys_come_first(self) -> bool:
+        """Put news off while keys are coming, for a while at most; return whether it was."""
+        now = monotonic()
+        since = self._put_off_since or now
+        if now - self._pressed_at >= REST_SECONDS or now - since >= MOST_PUT_OFF_SECONDS:
+            self._put_off_since = 0.0
+            return False
+        if not self._put_off_since:
+            self._put_off_since = since
+            self.set_timer(REST_SECONDS, self._tell_again)
+        return True
+
+    def _tell_again(self) -> None:
+        """Tell the news that was put off, wait on, or do nothing where it was told meanwhile."""
+        if not self._put_off_since:
+            return
+        if self._keys_come_first():
+            self.set_timer(REST_SECONDS, self._tell_again)
+        else:
+            self._pass_on_news()
+
     def on_news(self) -> None:
+        """Pass on the news, at once or once keys rest."""
+        if not self._keys_come_first():
+            self._pass_on_news()
+
+    def _pass_on_news(self) -> None:
         """Let the screens that can be seen look for what has changed, and tell of alerts."""
         if not gc.isenabled():  # what there is by now stays: it need not be looked through again
             gc.freeze()
