@@ -14,7 +14,7 @@ LOOK_SECONDS = 0.5
 FOLLOW_SECONDS = 1.0
 """After news the next is looked for this much later: what grows all the time is drawn once a
 second."""
-TICK_SECONDS = 8.0
+TICK_SECONDS = 5.0
 """After this long without news it is told all the same: times grow, and workers die silently."""
 
 
